@@ -1,0 +1,20 @@
+# The application thread; needs no particular application.
+noinst_LIBRARIES += src/app/libassent_app.a
+src_app_libassent_app_a_SOURCES = \
+	src/app/application.h \
+	src/app/runner.cc src/app/runner.h
+
+# Requests and answers of the kv application, for clients: no RocksDB here.
+noinst_LIBRARIES += src/app/libassent_kvrequests.a
+src_app_libassent_kvrequests_a_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS)
+src_app_libassent_kvrequests_a_SOURCES = src/app/kv/kv_requests.cc src/app/kv/kv_requests.h
+
+noinst_LIBRARIES += src/app/libassent_kv.a
+src_app_libassent_kv_a_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS)
+src_app_libassent_kv_a_SOURCES = \
+	src/app/kv/flush_tracker.cc src/app/kv/flush_tracker.h \
+	src/app/kv/kv.cc src/app/kv/kv.h \
+	src/app/kv/kv_format.h \
+	src/app/kv/kv_open.cc \
+	src/app/kv/kv_query.cc \
+	src/app/kv/kv_write.cc src/app/kv/kv_write.h

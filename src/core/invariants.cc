@@ -1,0 +1,375 @@
+#include "core/invariants.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace assent {
+namespace {
+
+std::string num(uint64_t n) { return std::to_string(n); }
+
+template <typename Tag, typename Rep> std::string num(Number<Tag, Rep> n) { return std::to_string(n.value); }
+
+std::string from_to(const char* what, uint64_t from, uint64_t to) {
+    return std::string(what) + " went from " + num(from) + " to " + num(to);
+}
+
+}  // namespace
+
+bool same_entry(const Entry& a, const Entry& b) {
+    if (a.index != b.index || a.epoch != b.epoch || a.kind != b.kind || a.client != b.client) return false;
+    if (a.sequence != b.sequence || a.first_unanswered != b.first_unanswered || a.data != b.data) return false;
+    if (!(a.cancel == b.cancel) || !a.config != !b.config) return false;
+    return !a.config || *a.config == *b.config;
+}
+
+// ---- one replica
+
+void Invariants::require(bool holds, const char* rule, const std::string& detail) {
+    if (!holds && broken_.empty()) broken_ = std::string(rule) + " on node " + num(node_) + ": " + detail;
+}
+
+std::string Invariants::check(const ReplicaView& before, const ReplicaView& after, const Update& update) {
+    broken_.clear();
+    never_back(before, after);
+    within(before, after);
+    if (update.persist) persisted(before, after, *update.persist);
+    if (!begun_) handed_ = before.applied;
+    begun_ = true;
+    verdicts(after, update.confirmed);
+    for (const Outgoing& out : update.messages) sent(after, out);
+    return broken_;
+}
+
+void Invariants::never_back(const ReplicaView& before, const ReplicaView& after) {
+    const NodeState& was = before.state;
+    const NodeState& is = after.state;
+    require(is.ballot >= was.ballot, "I6", from_to("ballot", was.ballot.value, is.ballot.value));
+    require(is.ballot != was.ballot || !was.voted_for || is.voted_for == was.voted_for, "R2",
+            "voted for " + num(was.voted_for) + " and " + num(is.voted_for) + " in epoch " + num(is.ballot));
+    require(is.longest_lease_us >= was.longest_lease_us, "R8",
+            from_to("the longest lease", was.longest_lease_us, is.longest_lease_us));
+    require(is.ledger == was.ledger && is.node == was.node, "R9", "the node's identity changed");
+    require(!was.cluster || is.cluster == was.cluster, "R9", "the cluster_id changed");
+    require(after.stored >= before.stored, "I6", from_to("stored", before.stored.value, after.stored.value));
+    require(after.confirmed >= before.confirmed, "I6",
+            from_to("confirmed", before.confirmed.value, after.confirmed.value));
+    require(after.applied >= before.applied, "I6", from_to("applied", before.applied.value, after.applied.value));
+    bool same_master_epoch = before.master && after.master && before.master_epoch == after.master_epoch;
+    require(!same_master_epoch || before.master == after.master, "I1",
+            "epoch " + num(after.master_epoch) + " has masters " + num(before.master) + " and " + num(after.master));
+    bool stayed = before.role == Role::master && after.role == Role::master && before.master_epoch == after.master_epoch;
+    require(!stayed || after.last >= before.last, "R3", "a master's ledger shrank to " + text(after.last));
+}
+
+void Invariants::within(const ReplicaView& before, const ReplicaView& after) {
+    require(after.applied <= after.confirmed, "R7",
+            "applied " + num(after.applied) + " is above confirmed " + num(after.confirmed));
+    require(after.confirmed == before.confirmed || after.confirmed <= after.stored, "R7",
+            "confirmed " + num(after.confirmed) + " is above stored " + num(after.stored));
+    require(after.confirmed == before.confirmed || after.confirmed <= after.last.index, "R7",
+            "confirmed " + num(after.confirmed) + " is above the ledger's end " + text(after.last));
+    require(after.mark <= after.durable, "R5",
+            "accepted " + num(after.mark) + " is above durable " + num(after.durable));
+    require(after.durable <= after.last.index, "R4",
+            "durable " + num(after.durable) + " is above the ledger's end " + text(after.last));
+    require(after.matched <= after.last.index, "R3",
+            "matched " + num(after.matched) + " is above the ledger's end " + text(after.last));
+    require(after.last.epoch <= after.state.ballot, "R1",
+            "the ledger ends with " + text(after.last) + ", above ballot " + num(after.state.ballot));
+    if (after.role != Role::master) return;
+    require(after.master == node_, "R2", "it is master and takes " + num(after.master) + " for it");
+    require(after.master_epoch == after.state.ballot, "R1",
+            "master of epoch " + num(after.master_epoch) + " with ballot " + num(after.state.ballot));
+    bool moved = before.role == Role::master && before.master_epoch == after.master_epoch &&
+                 after.confirmed > before.confirmed;
+    require(!moved || after.stored >= after.epoch_entry, "R6",
+            "confirmed " + num(after.confirmed) + " before its EPOCH entry " + num(after.epoch_entry) + " was stored");
+}
+
+void Invariants::persisted(const ReplicaView& before, const ReplicaView& after, const Persist& unit) {
+    require(unit.seq.value == last_unit_.value + 1, "R4",
+            "unit " + num(unit.seq) + " follows unit " + num(last_unit_));
+    last_unit_ = unit.seq;
+    Index last = before.last.index;
+    if (unit.truncate_from) {
+        require(unit.truncate_from > before.confirmed, "I3",
+                "truncates from " + num(unit.truncate_from) + ", confirmed is " + num(before.confirmed));
+        last = std::min(last, prior(unit.truncate_from));
+    }
+    Epoch epoch;
+    for (const EntryPtr& entry : unit.append) {
+        require(entry->index == next(last), "I2", "appends " + text(entry->position()) + " after index " + num(last));
+        require(entry->epoch >= epoch && entry->epoch <= after.state.ballot, "R1",
+                "appends " + text(entry->position()) + " with ballot " + num(after.state.ballot));
+        last = entry->index;
+        epoch = entry->epoch;
+    }
+    // A mark may tell of what an earlier unit appended, but not of what is not there.
+    require(!unit.mark || *unit.mark <= last, "R5",
+            "marks " + num(unit.mark.value_or(Index())) + " accepted, the ledger ends at " + num(last));
+}
+
+// Verdicts wait for the node's own sync, so they may lag behind the confirm index.
+void Invariants::verdicts(const ReplicaView& after, const std::vector<EntryPtr>& confirmed) {
+    for (const EntryPtr& entry : confirmed) {
+        require(entry && entry->index == next(handed_), "I7",
+                "the verdict after " + num(handed_) + " is not for the next index");
+        if (!entry) return;
+        handed_ = entry->index;
+    }
+    require(handed_ <= after.confirmed, "I7",
+            "verdicts end at " + num(handed_) + ", the confirm index is " + num(after.confirmed));
+}
+
+void Invariants::sent(const ReplicaView& after, const Outgoing& out) {
+    require(out.header.from == node_ && out.header.incarnation == incarnation_, "R1",
+            std::string(name(out.message)) + " with a foreign sender");
+    if (out.by_cpg) {
+        require(out.header.sequence == cpg_sent_ + 1, "CPG",
+                "sequence " + num(out.header.sequence) + " follows " + num(cpg_sent_));
+        cpg_sent_ = out.header.sequence;
+    }
+    if (const auto* propose = std::get_if<Propose>(&out.message)) {
+        require(after.role == Role::master && propose->epoch == after.master_epoch, "R3",
+                "proposes in epoch " + num(propose->epoch) + " without being its master");
+        require(propose->verdicts.confirm <= after.confirmed, "R7",
+                "announces confirm index " + num(propose->verdicts.confirm) + ", has " + num(after.confirmed));
+    }
+    if (const auto* ack = std::get_if<Ack>(&out.message)) {
+        require(ack->accepted <= ack->durable, "R5", "acks accepted " + num(ack->accepted) + " above durable");
+        require(ack->epoch >= after.state.ballot, "R1",
+                "acks in epoch " + num(ack->epoch) + " with ballot " + num(after.state.ballot));
+    }
+}
+
+// ---- all replicas
+
+const Entry* ClusterInvariants::Ledger::at(Index i) const {
+    return i && i <= last() ? entries[i.value - 1].get() : nullptr;
+}
+
+void ClusterInvariants::Ledger::take(const Persist& unit) {
+    if (unit.state) state = *unit.state;
+    if (unit.truncate_from && unit.truncate_from <= last()) {
+        entries.resize(unit.truncate_from.value - 1);
+        mark = std::min(mark, last());
+        while (!configs.empty() && configs.back()->index > last()) configs.pop_back();
+    }
+    for (const EntryPtr& entry : unit.append) {
+        if (entry->config) configs.push_back(entry);
+    }
+    entries.insert(entries.end(), unit.append.begin(), unit.append.end());
+    if (unit.mark) mark = *unit.mark;
+}
+
+void ClusterInvariants::require(bool holds, const char* rule, const std::string& detail) {
+    if (!holds && broken_.empty()) broken_ = std::string(rule) + ": " + detail;
+}
+
+std::string ClusterInvariants::take_broken() { return std::exchange(broken_, std::string()); }
+
+std::string ClusterInvariants::restarted(NodeId node, Incarnation incarnation, const NodeState& state,
+                                         const std::vector<EntryPtr>& entries, Index mark) {
+    Member& m = members_[node];
+    if (m.incarnation) {
+        const Ledger& said = m.durable;
+        require(state.ballot >= said.state.ballot, "I9", "node " + num(node) + " lost its ballot " + num(said.state.ballot));
+        require(state.ballot != said.state.ballot || !said.state.voted_for || state.voted_for == said.state.voted_for,
+                "I9", "node " + num(node) + " lost its vote in epoch " + num(state.ballot));
+        require(state.longest_lease_us >= said.state.longest_lease_us, "I9", "node " + num(node) + " lost its lease");
+    }
+    m.incarnation = incarnation;
+    m.mastered = Epoch();
+    m.durable = Ledger();
+    for (const EntryPtr& entry : entries) {
+        if (entry->config) m.durable.configs.push_back(entry);
+    }
+    m.durable.entries = entries;
+    m.durable.state = state;
+    m.durable.mark = mark;
+    m.asked = m.durable;
+    return take_broken();
+}
+
+std::string ClusterInvariants::synced(NodeId node, const Persist& unit) {
+    members_[node].durable.take(unit);
+    for (const EntryPtr& entry : unit.append) {
+        if (entry->epoch == Epoch(0)) meet(node, entry, Epoch());
+    }
+    return take_broken();
+}
+
+std::string ClusterInvariants::stepped(NodeId node, const ReplicaView& before, const ReplicaView& after,
+                                       const Update& update) {
+    if (update.persist) appended(node, *update.persist);
+    masters(node, after);
+    bool as_master = after.role == Role::master || before.role == Role::master;
+    if (after.confirmed > before.confirmed) {
+        Epoch epoch = after.role == Role::master ? after.master_epoch : before.master_epoch;
+        if (as_master && after.confirmed > decided()) decide(node, epoch, after.confirmed);
+        require(after.confirmed <= decided(), "R7",
+                "node " + num(node) + " takes " + num(after.confirmed) + " for confirmed, no master confirmed above " +
+                    num(decided()));
+        const Entry* mine = members_[node].asked.at(after.confirmed);
+        bool same = after.confirmed <= decided() && mine && same_entry(*mine, *decided(after.confirmed));
+        require(same, "I3", "node " + num(node) + " confirms at " + num(after.confirmed) + " another entry than was decided");
+    }
+    for (const Outgoing& out : update.messages) sent(node, out);
+    return take_broken();
+}
+
+void ClusterInvariants::masters(NodeId node, const ReplicaView& after) {
+    Member& m = members_[node];
+    if (after.role != Role::master) {
+        m.mastered = Epoch();
+        return;
+    }
+    if (m.mastered == after.master_epoch) return;
+    m.mastered = after.master_epoch;
+    auto [it, fresh] = masters_.try_emplace(after.master_epoch, Master{node, m.incarnation});
+    require(fresh, "I1",
+            "epoch " + num(after.master_epoch) + " has masters " + num(it->second.node) + " and " + num(node) +
+                " (or one twice)");
+    // It may be elected late: what a greater epoch confirmed meanwhile it does not know.
+    size_t count = decided_.size();
+    while (count > 0 && decided_in_[count - 1] >= after.master_epoch) --count;
+    if (count == 0) return;
+    const Entry& newest = *decided_[count - 1];
+    const Entry* has = m.asked.at(newest.index);
+    // By I2 the same last entry means the same prefix.
+    require(has && same_entry(*has, newest), "I3",
+            "node " + num(node) + " is master of epoch " + num(after.master_epoch) + " without the confirmed entry " +
+                text(newest.position()));
+}
+
+void ClusterInvariants::appended(NodeId node, const Persist& unit) {
+    Ledger& ledger = members_[node].asked;
+    ledger.take(unit);
+    for (const EntryPtr& entry : unit.append) {
+        if (entry->epoch == Epoch(0)) continue;   // a first CONFIG that was never durable never was: see synced()
+        const Entry* before = ledger.at(prior(entry->index));
+        meet(node, entry, before ? before->epoch : Epoch());
+    }
+}
+
+void ClusterInvariants::meet(NodeId node, const EntryPtr& entry, Epoch previous) {
+    auto [it, fresh] = known_.try_emplace(entry->position(), Known{entry, previous});
+    if (fresh) return;
+    bool same = it->second.entry == entry || same_entry(*it->second.entry, *entry);
+    require(same, "I2", "two entries at " + text(entry->position()) + ", one on node " + num(node));
+    require(it->second.previous == previous, "I2",
+            "two entries before " + text(entry->position()) + ", one on node " + num(node));
+}
+
+void ClusterInvariants::decide(NodeId node, Epoch epoch, Index upto) {
+    const Ledger& ledger = members_[node].asked;
+    while (decided() < upto) {
+        Index i = next(decided());
+        if (!ledger.at(i)) {
+            require(false, "R7", "node " + num(node) + " confirms " + num(i) + ", which it does not have");
+            return;
+        }
+        const EntryPtr& entry = ledger.entries[i.value - 1];
+        acked_by_majority(node, *entry);
+        decided_.push_back(entry);
+        decided_in_.push_back(epoch);
+        auto key = std::make_pair(entry->client, entry->sequence);
+        if (entry->kind == EntryKind::write && entry->client.random) {
+            bool fresh = writes_.try_emplace(key, i).second;
+            require(fresh, "R10", "a client's write is confirmed at " + num(writes_[key]) + " and " + num(i));
+            require(!cancelled_writes_.count(key), "I5", "the write at " + num(i) + " was cancelled by client and sequence");
+        }
+        if (entry->kind == EntryKind::write) {
+            require(!cancelled_.count(i), "I5", "index " + num(i) + " is confirmed and cancelled");
+        }
+        if (entry->kind == EntryKind::cancel && entry->cancel.index) cancelled_[entry->cancel.index] = i;
+        if (entry->kind == EntryKind::cancel && !entry->cancel.index) {
+            auto named = std::make_pair(entry->cancel.client, entry->cancel.sequence);
+            cancelled_writes_[named] = i;
+            require(!writes_.count(named), "I5", "CANCEL at " + num(i) + " names a confirmed write");
+        }
+    }
+    for (const auto& [id, member] : members_) {
+        if (member.mastered <= epoch) continue;
+        const Entry* has = member.asked.at(upto);
+        require(has && same_entry(*has, *decided_.back()), "I3",
+                "node " + num(id) + ", master of epoch " + num(member.mastered) + ", lacks " + num(upto) +
+                    ", which epoch " + num(epoch) + " confirmed");
+    }
+}
+
+bool ClusterInvariants::majority(const std::vector<Voter>& voters, const Entry& entry) const {
+    uint64_t all = 0;
+    uint64_t have = 0;
+    for (const Voter& voter : voters) {
+        all += voter.votes;
+        auto it = members_.find(voter.node);
+        if (it == members_.end() || it->second.durable.state.ledger != voter.ledger) continue;
+        const Ledger& ledger = it->second.durable;
+        const Entry* has = ledger.at(entry.index);
+        if (!has || has->epoch != entry.epoch) continue;
+        if (entry.kind == EntryKind::write && ledger.mark < entry.index) continue;
+        have += voter.votes;
+    }
+    return have * 2 > all;
+}
+
+void ClusterInvariants::acked_by_majority(NodeId node, const Entry& entry) {
+    const Ledger& ledger = members_[node].asked;
+    const Config* config = ledger.configs.empty() ? nullptr : ledger.configs.back()->config.get();
+    if (!config) {
+        require(false, "I4", "node " + num(node) + " confirms " + num(entry.index) + " without a CONFIG");
+        return;
+    }
+    bool acked = majority(config->voters, entry) && (config->outgoing.empty() || majority(config->outgoing, entry));
+    require(acked, "I4",
+            "node " + num(node) + " confirms " + text(entry.position()) + ", which no majority has durable and accepted");
+}
+
+void ClusterInvariants::sent(NodeId node, const Outgoing& out) {
+    const NodeState& durable = members_[node].durable.state;
+    if (const auto* vote = std::get_if<Vote>(&out.message); vote && vote->granted) {
+        require(durable.ballot == vote->epoch && (!out.header.to || durable.voted_for == out.header.to), "I9",
+                "node " + num(node) + " grants a vote in epoch " + num(vote->epoch) + " that is not durable");
+    }
+    if (const auto* request = std::get_if<VoteRequest>(&out.message)) {
+        require(durable.ballot == request->epoch && durable.voted_for == node, "I9",
+                "node " + num(node) + " stands in epoch " + num(request->epoch) + " before its own vote is durable");
+    }
+    if (const auto* answer = std::get_if<HeartbeatAnswer>(&out.message); answer && answer->lease_granted) {
+        require(durable.longest_lease_us > 0, "I9", "node " + num(node) + " grants a lease that is not durable");
+    }
+    if (const auto* ack = std::get_if<Ack>(&out.message)) ack_true(node, *ack);
+}
+
+void ClusterInvariants::ack_true(NodeId node, const Ack& ack) {
+    const Ledger& durable = members_[node].durable;
+    require(durable.last() >= ack.durable, "I9",
+            "node " + num(node) + " acks " + num(ack.durable) + ", durable is " + num(durable.last()));
+    require(durable.mark >= ack.accepted, "I9",
+            "node " + num(node) + " acks accepted " + num(ack.accepted) + ", durable mark is " + num(durable.mark));
+    auto master = masters_.find(ack.epoch);
+    require(master != masters_.end(), "R5", "node " + num(node) + " acks in epoch " + num(ack.epoch) + ", which has no master");
+    if (master == masters_.end()) return;
+    const Member& m = members_[master->second.node];
+    if (m.mastered != ack.epoch) return;
+    const Entry* mine = durable.at(ack.durable);
+    const Entry* theirs = m.asked.at(ack.durable);
+    require(!ack.durable || (mine && theirs && mine->epoch == theirs->epoch), "R5",
+            "node " + num(node) + " acks " + num(ack.durable) + " in epoch " + num(ack.epoch) +
+                " where its ledger differs from the master's");
+}
+
+std::string ClusterInvariants::applied(NodeId node, const EntryPtr& entry) {
+    require(entry->index <= decided() && same_entry(*entry, *decided(entry->index)), "I7",
+            "the application of node " + num(node) + " applies at " + num(entry->index) + " what was not decided there");
+    return take_broken();
+}
+
+Index ClusterInvariants::write_of(const ClientId& client, uint64_t sequence) const {
+    auto it = writes_.find({client, sequence});
+    return it == writes_.end() ? Index() : it->second;
+}
+
+}  // namespace assent

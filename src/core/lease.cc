@@ -1,0 +1,171 @@
+// R8: heartbeats, leases and linearizable reads.
+#include <algorithm>
+
+#include "core/replica_impl.h"
+
+namespace assent {
+
+namespace {
+constexpr size_t kBeatsKept = 64;
+constexpr int64_t kRoundSpacingUs = 20'000;   // a read does not begin another round before the last is back, or this old
+}  // namespace
+
+// ---- the master asks
+
+void Replica::Impl::send_heartbeats() {
+    ++heartbeat_id_;
+    // This step's clock was read before any of these is sent.
+    beats_.push_back({heartbeat_id_, now_});
+    if (beats_.size() > kBeatsKept) beats_.pop_front();
+    next_heartbeat_us_ = now() + options_.heartbeat_us;
+    Heartbeat beat{state_.ballot, heartbeat_id_, static_cast<uint64_t>(options_.lease_us), log_.last(), announced()};
+    if (options_.lease_us > 0 && !sealed_) {
+        // A master grants itself as it grants others: it votes for nobody else meanwhile.
+        granted_until_us_ = std::max(granted_until_us_, now() + options_.lease_us);
+        granted_to_ = options_.node;
+        if (state_.longest_lease_us < static_cast<uint64_t>(options_.lease_us)) {
+            state_.longest_lease_us = static_cast<uint64_t>(options_.lease_us);
+            save_state();
+        }
+    }
+    for (NodeId n : members_) {
+        if (n != options_.node) send(n, beat);
+    }
+    Follower& self = followers_[options_.node];
+    self.answered = heartbeat_id_;
+    if (options_.lease_us > 0 && ballot_durable() && !sealed_) self.lease_sent = now_;
+    if (majority_answered() == heartbeat_id_) majority_heard_us_ = now();   // a voter that is a majority alone
+}
+
+void Replica::Impl::handle(const Header& h, const HeartbeatAnswer& a) {
+    if (role_ != Role::master || a.epoch != state_.ballot) return;
+    Progress* p = progress_of(h);
+    if (!p) return;
+    Follower& f = followers_[h.from];
+    if (a.id > heartbeat_id_ || a.id <= f.answered) return;
+    f.answered = a.id;
+    auto beat = std::find_if(beats_.begin(), beats_.end(), [&](const Beat& b) { return b.id == a.id; });
+    if (beat == beats_.end()) return;
+    if (a.lease_granted) f.lease_sent = beat->sent;
+    uint64_t answered = majority_answered();
+    auto heard = std::find_if(beats_.begin(), beats_.end(), [&](const Beat& b) { return b.id == answered; });
+    if (heard != beats_.end()) majority_heard_us_ = std::max(majority_heard_us_, heard->sent.raw_us);
+}
+
+uint64_t Replica::Impl::majority_answered() const {
+    return majority_reached<uint64_t>(log_.config(), [this](const Voter& v) -> uint64_t {
+        auto f = followers_.find(v.node);
+        if (f == followers_.end() || (v.node != options_.node && f->second.progress.ledger != v.ledger)) return 0;
+        return f->second.answered;
+    });
+}
+
+// Counted on whichever clock went further, from before the sending, and for a little less than was granted.
+bool Replica::Impl::lease_runs() const {
+    if (options_.lease_us <= 0 || sealed_) return false;
+    int64_t length = options_.lease_us * kLeasePercent / 100;
+    return is_majority(log_.config(), [&](const Voter& v) {
+        auto f = followers_.find(v.node);
+        if (f == followers_.end() || !f->second.lease_sent) return false;
+        if (v.node != options_.node && f->second.progress.ledger != v.ledger) return false;
+        int64_t raw = now_.raw_us - f->second.lease_sent->raw_us;
+        int64_t boot = now_.boot_us - f->second.lease_sent->boot_us;
+        return std::max(raw, boot) < length;
+    });
+}
+
+// ---- the others answer
+
+void Replica::Impl::handle(const Header& h, const Heartbeat& b) {
+    if (!follow(h, b.epoch, true)) return;
+    bool grant = b.lease_us > 0 && freed_epoch_ != b.epoch && b.lease_us <= 60'000'000;
+    if (grant) {
+        granted_until_us_ = std::max(granted_until_us_, now() + static_cast<int64_t>(b.lease_us));
+        granted_to_ = h.from;
+        if (state_.longest_lease_us < b.lease_us) {
+            state_.longest_lease_us = b.lease_us;
+            save_state();
+        }
+    }
+    send(h.from, HeartbeatAnswer{b.epoch, b.id, grant}, ballot_seq());
+    if (log_.has(b.last)) {
+        matched_to(b.last.index);
+        behind_ = Position();
+    } else if (behind_.index && behind_.index <= b.last.index) {
+        // Still missing a heartbeat later: CPG will not bring it.
+        fetch(concat("heartbeat says last ", b.last, ", mine is ", log_.last()));
+    } else {
+        behind_ = b.last;
+    }
+    learn(b.verdicts);
+    send_ack(true);
+}
+
+// ---- reads
+
+// Until the EPOCH entry is confirmed the confirm index may lie below the predecessor's (R6).
+bool Replica::Impl::may_read() const {
+    return role_ == Role::master && !sealed_ && confirm_ >= epoch_entry_;
+}
+
+void Replica::Impl::on(const event::Read& e) {
+    if (role_ != Role::master || sealed_) {
+        answer(e.token, AnswerKind::not_master);
+        return;
+    }
+    constexpr size_t kMostReads = 65'536;
+    if (reads_.size() >= kMostReads) {
+        answer(e.token, AnswerKind::busy);
+        return;
+    }
+    reads_.push_back({e.token, may_read() ? confirm_ : Index(), heartbeat_id_ + 1, false});
+}
+
+// Lets waiting reads go whose index is fixed, whose master was proven and whose index is applied; begins a round for the
+// others. Many reads share a round, and none joins one that was begun before it came.
+void Replica::Impl::serve_reads() {
+    if (reads_.empty() || !may_read()) return;
+    uint64_t answered = majority_answered();
+    bool lease = lease_runs();
+    bool round_wanted = false;
+    std::deque<WaitingRead> later;
+    for (WaitingRead& r : reads_) {
+        if (!r.index) r.index = confirm_;
+        if (!r.proven) r.proven = lease || answered >= r.round;
+        if (!r.proven && r.round > heartbeat_id_) round_wanted = true;
+        if (r.proven && applied_ >= r.index) {
+            answer(r.token, AnswerKind::read_ready, r.index);
+        } else {
+            later.push_back(r);
+        }
+    }
+    reads_ = std::move(later);
+    if (!round_wanted) return;
+    bool back = answered >= heartbeat_id_;
+    if (back || beats_.empty() || now() - beats_.back().sent.raw_us >= kRoundSpacingUs) {
+        send_heartbeats();
+        if (majority_answered() >= heartbeat_id_) serve_reads();
+    } else {
+        next_heartbeat_us_ = std::min(next_heartbeat_us_, beats_.back().sent.raw_us + kRoundSpacingUs);
+    }
+}
+
+void Replica::Impl::refuse_reads() {
+    for (const WaitingRead& r : reads_) answer(r.token, AnswerKind::not_master);
+    reads_.clear();
+}
+
+void Replica::Impl::lease_timers() {
+    if (role_ != Role::master) return;
+    if (now() >= next_heartbeat_us_) send_heartbeats();
+    if (now() - majority_heard_us_ >= options_.master_timeout_us) {
+        multicast(StepDown{state_.ballot});
+        std::string why = concat("no majority answered for ", options_.master_timeout_us / 1000, " ms");
+        freed(state_.ballot, why);
+    } else if (stored_ < epoch_entry_ && now() - master_since_us_ >= options_.master_timeout_us) {
+        multicast(StepDown{state_.ballot});
+        freed(state_.ballot, "the EPOCH entry could not be stored in time");
+    }
+}
+
+}  // namespace assent

@@ -1,0 +1,332 @@
+#include "daemon/group.h"
+
+#include <algorithm>
+#include <random>
+
+#include "app/kv/kv.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+namespace assent {
+
+namespace {
+
+constexpr int64_t kWatchUs = 100'000;   // how often the application's pulse is taken
+
+uint64_t random_u64() {
+    std::random_device device;
+    uint64_t value = 0;
+    while (value == 0) value = (static_cast<uint64_t>(device()) << 32) | device();
+    return value;
+}
+
+}  // namespace
+
+Group::Group(Loop& loop, Corosync& corosync, ledger::Env& env, const GroupOptions& options, GroupPorts ports)
+    : loop_(loop), options_(options), ports_(std::move(ports)), random_state_(random_u64()) {
+    kv::KvOptions kv_options;
+    kv_options.dir = options_.state_dir + "/kv";
+    kv_options.max_write_bytes = options_.max_write_bytes;
+    auto application = std::make_unique<kv::Kv>(kv_options);
+
+    ledger::LedgerOptions ledger_options;
+    ledger_options.dir = options_.state_dir;
+    ledger_options.segment_bytes = options_.ledger_segment_bytes;
+    ledger_options.node = options_.node;
+    ledger_options.fresh_ledger = LedgerId(random_u64());
+    ledger::Opened opened;
+    ledger_ = ledger::Ledger::open(env, ledger_options, opened);
+    if (opened.torn_bytes) {
+        ASSENT_NOTICE("group %s: cut %llu bytes of an unfinished last record off the ledger", name().c_str(),
+                      static_cast<unsigned long long>(opened.torn_bytes));
+    }
+    Index applied = application->durable_applied();
+    if (applied > opened.last.index) {
+        throw Failure("group " + name() + ": the application's store in " + kv_options.dir + " has applied index " +
+                      std::to_string(applied.value) + ", but the ledger in " + options_.state_dir + " ends at " +
+                      std::to_string(opened.last.index.value) +
+                      ": they do not belong together. If the ledger was lost, move the folder " + kv_options.dir +
+                      " away as well; this node then gets everything from the others");
+    }
+
+    if (application->cluster() && opened.state.cluster && application->cluster() != opened.state.cluster) {
+        throw Failure("group " + name() + ": the application's store in " + kv_options.dir +
+                      " belongs to another cluster than the ledger in " + options_.state_dir +
+                      ": move that folder away; this node then applies everything again");
+    }
+
+    Options core = options_.core;
+    core.node = options_.node;
+    core.incarnation = Incarnation(random_u64());
+    core.fresh_cluster = {random_u64(), random_u64()};
+    core.random_seed = random_u64();
+    Recovered recovered(core, opened.state, opened.mark, applied);
+    ledger_->for_each([&](const EntryPtr& e) { recovered.add(e); });
+    replica_ = std::make_unique<Replica>(core, std::move(recovered));
+    requests_ = std::make_unique<Requests>(options_.node, name(), options_.request_timeout_us, request_hooks());
+    runner_ = std::make_unique<ApplicationRunner>(std::move(application), RunnerOptions());
+
+    loop_.add_fd(ledger_->event_fd(), Priority::high, EPOLLIN, [this](uint32_t) { on_ledger(); });
+    loop_.add_fd(runner_->event_fd(), Priority::high, EPOLLIN, [this](uint32_t) { on_application(); });
+    hook_ = loop_.on_batch_end([this] { on_batch_end(); });
+    post(event::Start{});
+
+    CpgCallbacks cpg;
+    cpg.on_view = [this](const CpgView& v) { run(event::View{v.ring, v.members}); };
+    cpg.on_message = [this](NodeId, std::string_view bytes) {
+        Result<wire::Envelope> envelope = wire::decode_message(bytes);
+        if (!envelope) {
+            ASSENT_WARNING("group %s: a CPG message was dropped: %s", name().c_str(), envelope.error().c_str());
+        } else if (envelope->group == name()) {
+            run(event::Received{envelope->header, std::move(envelope->message), true});
+        }
+    };
+    cpg.on_lost = [this] { run(event::CpgLost{}); };
+    cpg_ = &corosync.join(name(), std::move(cpg));
+    watch();
+}
+
+Group::~Group() {
+    loop_.cancel(timer_);
+    loop_.cancel(tick_timer_);
+    loop_.cancel(watch_timer_);
+    loop_.remove_hook(hook_);
+    loop_.del_fd(ledger_->event_fd());
+    loop_.del_fd(runner_->event_fd());
+}
+
+// ---- events for the core, updates from it
+
+// For callers inside an update: the event is carried out when that is done.
+void Group::post(Event event) {
+    events_.push_back(std::move(event));
+}
+
+void Group::run(Event event) {
+    post(std::move(event));
+    drain();
+}
+
+void Group::drain() {
+    if (draining_) return;
+    draining_ = true;
+    while (!events_.empty()) {
+        Event event = std::move(events_.front());
+        events_.pop_front();
+#ifdef ASSENT_CHECK_INVARIANTS
+        ReplicaView before = view();
+        Update update = replica_->step(clock_now(), std::move(event));
+        std::string broken = invariants_.check(before, view(), update);
+        if (!broken.empty()) {
+            ASSENT_ERROR("group %s: %s: this is a fault of assentd; it ends before it does harm", name().c_str(), broken.c_str());
+            log_close();
+            abort();
+        }
+        perform(std::move(update));
+#else
+        perform(replica_->step(clock_now(), std::move(event)));
+#endif
+    }
+    draining_ = false;
+    dirty_ = true;
+}
+
+void Group::perform(Update&& u) {
+    if (u.persist) ledger_->submit(std::move(*u.persist));
+    for (Outgoing& out : u.messages) send(std::move(out));
+    if (!u.confirmed.empty()) runner_->apply(std::move(u.confirmed));
+    for (const Serve& s : u.serve) serve(s);
+    for (const std::string& line : u.decisions) ASSENT_NOTICE("group %s: %s", name().c_str(), line.c_str());
+    for (const Answer& a : u.answers) requests_->on_answer(a, raw_now_us());
+    arm(u.deadline_us);
+    NodeId master = replica_->master();
+    if (master != last_master_) {
+        last_master_ = master;
+        on_master_change();
+    }
+}
+
+void Group::send(Outgoing&& out) {
+    std::string bytes = wire::encode_message(name(), out.header, out.message);
+    if (out.by_cpg) {
+        cpg_->send(std::move(bytes));
+    } else {
+        ports_.send(out.header.to, net::FrameKind::message, std::move(bytes));
+    }
+}
+
+void Group::serve(const Serve& s) {
+    auto entries = ledger_->read(s.from, s.upto, s.max_bytes);
+    if (!entries) {
+        ASSENT_ERROR("group %s: entries from %llu on, wanted by node %u, cannot be read: %s", name().c_str(),
+                     static_cast<unsigned long long>(s.from.value), s.to.value, entries.error().c_str());
+        return;
+    }
+    post(event::EntriesRead{s.to, s.id, s.epoch, s.previous, std::move(*entries)});
+}
+
+void Group::arm(int64_t deadline_us) {
+    if (deadline_us == armed_us_) return;
+    loop_.cancel(timer_);
+    timer_ = 0;
+    armed_us_ = deadline_us;
+    if (deadline_us == kNever) return;
+    timer_ = loop_.timer_once(deadline_us - raw_now_us(), [this] {
+        timer_ = 0;
+        armed_us_ = kNever;
+        run(event::Tick{});
+    });
+}
+
+// What the batch collected goes out: proposals, and with them everything that waits for company.
+void Group::on_batch_end() {
+    if (!events_.empty()) drain();
+    if (!dirty_) return;
+    run(event::Flush{});
+    dirty_ = false;
+    if (requests_->busy() && !tick_timer_) {
+        tick_timer_ = loop_.timer_once(Requests::kTickUs, [this] {
+            tick_timer_ = 0;
+            requests_->tick(raw_now_us());
+            dirty_ = true;
+        });
+    }
+}
+
+// ---- completions
+
+void Group::on_ledger() {
+    PersistSeq upto = ledger_->completed();
+    if (upto) run(event::Persisted{upto});
+}
+
+void Group::on_application() {
+    AppCompletions done = runner_->take();
+    if (done.applied > replica_->applied()) {
+        run(event::Applied{done.applied});
+        requests_->on_applied(done.applied, done.results);
+    }
+    for (const AppAnswer& a : done.answers) requests_->on_application(a.token.value, a.answer, a.applied);
+    dirty_ = true;
+}
+
+// An application that has had the same work in hand for too long is not accepting anything.
+void Group::watch() {
+    int64_t oldest = runner_->oldest_pending_us();
+    bool healthy = oldest == 0 || raw_now_us() - oldest < options_.core.master_timeout_us;
+    if (healthy != app_healthy_) {
+        app_healthy_ = healthy;
+        run(event::Application{healthy});
+    }
+    if (leaving_ && !replica_->is_master()) std::exchange(leaving_, nullptr)();
+    watch_timer_ = loop_.timer_once(kWatchUs, [this] { watch(); });
+}
+
+void Group::on_master_change() {
+    requests_->on_surroundings(raw_now_us());
+}
+
+// ---- from the daemon
+
+void Group::on_nodelist(const Cluster& cluster) {
+    cluster_ = cluster;
+    event::NodeList list;
+    for (const Node& n : cluster.nodes) list.nodes.push_back({n.id, n.votes});
+    run(std::move(list));
+}
+
+void Group::on_quorum(bool quorate) {
+    run(event::Quorum{quorate});
+}
+
+void Group::on_links(const std::vector<NodeId>& up) {
+    std::vector<NodeId> gone;
+    std::set_difference(links_.begin(), links_.end(), up.begin(), up.end(), std::back_inserter(gone));
+    links_ = up;
+    run(event::Links{up});
+    for (NodeId n : gone) requests_->on_link_down(n, raw_now_us());
+    requests_->on_surroundings(raw_now_us());
+    dirty_ = true;
+}
+
+void Group::on_message(wire::Envelope&& envelope) {
+    run(event::Received{envelope.header, std::move(envelope.message), false});
+}
+
+void Group::on_forwarded(NodeId from, const pb::Forwarded& forwarded) {
+    requests_->on_forwarded(from, forwarded, raw_now_us());
+    dirty_ = true;
+}
+
+void Group::on_request(uint64_t session, pb::Request&& request) {
+    uint64_t id = request.id();
+    requests_->submit({Origin::Kind::client, session, id}, std::move(request), raw_now_us());
+    dirty_ = true;
+}
+
+void Group::on_session_closed(uint64_t session) {
+    requests_->on_session_closed(session);
+}
+
+void Group::leave(std::function<void()> done) {
+    leaving_ = std::move(done);
+    if (replica_->is_master()) run(event::MoveMaster{Token(), NodeId()});
+    if (leaving_ && !replica_->is_master()) std::exchange(leaving_, nullptr)();
+}
+
+// 64 bits of a counter run through a mixer (splitmix64), begun at a random place: enough not to meet another client.
+ClientId Group::fresh_client() {
+    random_state_ += 0x9e3779b97f4a7c15ULL;
+    uint64_t z = random_state_;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    z ^= z >> 31;
+    return {replica_->confirmed(), z ? z : 1};
+}
+
+RequestHooks Group::request_hooks() {
+    RequestHooks h;
+    h.event = [this](Event e) { post(std::move(e)); };
+    h.reply = ports_.reply;
+    h.forward = [this](NodeId to, const std::string& bytes) { return ports_.send(to, net::FrameKind::forward, bytes); };
+    h.query = [this](uint64_t key, const std::string& query) { runner_->query(Token(key), Index(), query); };
+    h.result_of = [this](uint64_t key, Index index) { runner_->result_of(Token(key), index); };
+    h.now_us = raw_now_us;
+    h.status_json = [this](bool members_only) { return status_json(members_only); };
+    h.master_here = [this] { return replica_->is_master(); };
+    h.master = [this] { return replica_->master(); };
+    h.view = [this] { return view(); };
+    h.applied = [this] { return replica_->applied(); };
+    h.fresh_client = [this] { return fresh_client(); };
+    h.check_write = [this](const std::string& data) { return runner_->application().check_write(data); };
+    return h;
+}
+
+// ---- status
+
+GroupStatus Group::status() const {
+    GroupStatus s;
+    s.group = name();
+    s.node = options_.node;
+    s.application_kind = runner_->application().kind();
+    s.application_healthy = app_healthy_;
+    s.view = view();
+    s.requests = requests_->counters();
+    s.cluster = cluster_;
+    s.write_p50_us = write_latency_.percentile_us(0.5);
+    s.write_p99_us = write_latency_.percentile_us(0.99);
+    s.fsync_p99_us = ledger_->stats().fsync_p99_us;
+    s.first = s.view.last.index ? Index(1) : Index();
+    return s;
+}
+
+std::string Group::status_json(bool members_only) const {
+    return members_only ? assent::members_json(status()) : assent::status_json(status());
+}
+
+StatusKeys Group::keys() {
+    write_latency_.add(requests_->take_write_latencies());
+    return status_keys(status());
+}
+
+}  // namespace assent

@@ -1,0 +1,263 @@
+#include "clients.h"
+
+#include <algorithm>
+
+namespace assent::sim {
+namespace {
+
+constexpr const char* kAnswers[] = {"confirmed", "cancelled", "unknown", "not_master", "busy", "read_ready", "done", "refused"};
+
+constexpr uint64_t kTokens = 1ull << 59;
+
+std::string num(uint64_t n) { return std::to_string(n); }
+
+}  // namespace
+
+Clients::Clients(World& world, const ClientsSetup& setup) : world_(world), setup_(setup), clients_(setup.clients) {
+    world_.answered = [this](Node& node, const Answer& answer) { answered(node, answer); };
+}
+
+void Clients::start() {
+    for (size_t c = 0; c < clients_.size(); ++c) think(c);
+}
+
+void Clients::think(size_t c) {
+    world_.schedule().after(world_.random().pick(setup_.think), [this, c] {
+        if (stopped_ || world_.failed()) return;
+        begin(c);
+        think(c);
+    });
+}
+
+NodeId Clients::guess(Client& client) {
+    if (client.guess && !world_.random().one_in(20)) return client.guess;
+    NodeId asked = world_.any_node();
+    client.guess = asked;
+    if (world_.node(asked).running() && world_.node(asked).replica().master()) {
+        client.guess = world_.node(asked).replica().master();
+    }
+    return client.guess;
+}
+
+void Clients::begin(size_t c) {
+    Client& client = clients_[c];
+    if (client.ops.size() >= setup_.window) return;
+    if (!client.id.random || (world_.random().one_in(200) && client.ops.empty())) {
+        NodeId n = world_.any_node();   // gives out ids at its confirm index
+        if (!world_.node(n).running()) return;
+        client = Client();
+        client.id = ClientId{world_.node(n).replica().confirmed(), world_.random().next() | 1};
+    }
+    add(c, world_.random().permille(setup_.reads_permille));
+}
+
+void Clients::write_one() {
+    Client client;
+    for (uint32_t n = 1; n <= world_.size() && !client.id.random; ++n) {
+        if (!world_.node(NodeId(n)).running()) continue;
+        client.id = ClientId{world_.node(NodeId(n)).replica().confirmed(), world_.random().next() | 1};
+    }
+    clients_.push_back(client);
+    add(clients_.size() - 1, false);
+}
+
+void Clients::add(size_t c, bool read) {
+    Client& client = clients_[c];
+    Op op;
+    op.read = read;
+    op.key = "k" + num(world_.random().below(5));
+    op.started = world_.schedule().now();
+    op.floor = floor_;
+    if (!read) {
+        op.sequence = client.next_sequence++;
+        op.data = op.key + "=" + num(client.id.random % 100'000) + "." + num(op.sequence);
+        if (world_.random().permille(setup_.big_permille)) op.data += std::string(setup_.big_bytes, '.');
+    }
+    ++under_way_;
+    uint64_t number = client.next_op++;
+    client.ops[number] = std::move(op);
+    attempt(c, number);
+}
+
+void Clients::attempt(size_t c, uint64_t number) {
+    Client& client = clients_[c];
+    auto it = client.ops.find(number);
+    if (it == client.ops.end()) return;
+    Op& op = it->second;
+    bool late = world_.schedule().now() - op.started > setup_.deadline_us;
+    if (late && op.read) {
+        finish(c, number);
+        return;
+    }
+    if (late && !op.asking) {
+        op.asking = true;
+        if (world_.random().permille(setup_.abandon_permille)) {
+            ++unknown_;
+            finish(c, number);
+            return;
+        }
+    }
+    Ask ask = op.read ? Ask::read : op.asking ? Ask::outcome : Ask::write;
+    op.attempt = ++attempts_;
+    Attempt a{c, number, op.attempt, ask, guess(client), 0};
+    if (!world_.random().permille(setup_.lost_permille)) {
+        world_.schedule().after(world_.random().pick(setup_.travel), [this, a] { arrive(a); });
+    }
+    world_.schedule().after(setup_.patience_us, [this, a] {
+        auto op_it = clients_[a.client].ops.find(a.op);
+        if (op_it == clients_[a.client].ops.end() || op_it->second.attempt != a.number) return;
+        clients_[a.client].guess = NodeId();
+        attempt(a.client, a.op);
+    });
+}
+
+void Clients::arrive(const Attempt& a) {
+    Node& node = world_.node(a.node);
+    Client& client = clients_[a.client];
+    auto it = client.ops.find(a.op);
+    if (!node.running() || it == client.ops.end()) return;
+    Token token(++tokens_);
+    Attempt waiting = a;
+    waiting.life = node.life();
+    waiting_[token.value] = waiting;
+    const Op& op = it->second;
+    if (a.ask == Ask::write) {
+        node.give(event::Submit{token, client.id, op.sequence, client.first_unanswered, op.data});
+    } else if (a.ask == Ask::read) {
+        node.give(event::Read{token});
+    } else {
+        node.give(event::AskOutcome{token, client.id, op.sequence});
+    }
+    if (world_.random().one_in(30)) node.give(event::Forget{token});
+}
+
+void Clients::answered(Node& node, const Answer& answer) {
+    if (answer.token.value > kTokens) return;   // the nemesis asked
+    auto it = waiting_.find(answer.token.value);
+    if (it == waiting_.end()) {
+        fail("node " + num(node.id().value) + " answers token " + num(answer.token.value) + ", which nobody waits for (twice?)");
+        return;
+    }
+    Attempt a = it->second;
+    waiting_.erase(it);
+    if (a.node != node.id() || a.life != node.life()) {
+        fail("node " + num(node.id().value) + " answers a token of another run");
+        return;
+    }
+    AppValue value;
+    if (answer.kind == AnswerKind::read_ready) {
+        if (node.app().applied() < answer.index) {
+            fail("a read is ready at " + num(answer.index.value) + ", applied is " + num(node.app().applied().value));
+        }
+        auto op = clients_[a.client].ops.find(a.op);
+        if (op != clients_[a.client].ops.end()) value = node.app().get(op->second.key);
+    }
+    if (world_.random().permille(setup_.lost_permille)) return;
+    Index seen = node.app().newest_write();
+    world_.schedule().after(world_.random().pick(setup_.travel),
+                            [this, a, answer, value, seen] { take(a, answer, value, seen); });
+}
+
+void Clients::take(const Attempt& a, Answer answer, AppValue value, Index seen) {
+    Client& client = clients_[a.client];
+    auto it = client.ops.find(a.op);
+    if (it == client.ops.end()) return;
+    Op& op = it->second;
+    op.last_answer = std::string(kAnswers[int(answer.kind)]) + " from node " + num(a.node.value);
+    if (a.ask != Ask::read) {
+        take_write(a.client, a.op, a, answer);
+        return;
+    }
+    if (answer.kind == AnswerKind::read_ready) {
+        check_read(op, value, seen);
+        ++reads_;
+        finish(a.client, a.op);
+    } else if (op.attempt == a.number) {
+        client.guess = NodeId();
+        again(a.client, a.op, world_.random().between(1'000, 100'000));
+    }
+}
+
+void Clients::take_write(size_t c, uint64_t number, const Attempt& a, const Answer& answer) {
+    Client& client = clients_[c];
+    Op& op = client.ops.at(number);
+    if (answer.kind == AnswerKind::confirmed) {
+        check_write(client, op, answer.index);
+        ++confirmed_;
+        finish(c, number);
+    } else if (answer.kind == AnswerKind::cancelled) {
+        cancelled_writes_.insert({client.id, op.sequence});
+        if (world_.cluster().write_of(client.id, op.sequence)) fail("a confirmed write was told cancelled: " + op.data);
+        ++cancelled_;
+        finish(c, number);
+    } else if (answer.kind == AnswerKind::unknown && a.ask == Ask::outcome && setup_.table_forgets) {
+        ++unknown_;
+        finish(c, number);
+    } else if (op.attempt == a.number) {
+        if (answer.kind != AnswerKind::busy) client.guess = NodeId();
+        again(c, number, world_.random().between(1'000, 100'000));
+    }
+}
+
+void Clients::again(size_t c, uint64_t op, int64_t delay) {
+    uint64_t number = clients_[c].ops.at(op).attempt;
+    world_.schedule().after(delay, [this, c, op, number] {
+        auto it = clients_[c].ops.find(op);
+        if (it != clients_[c].ops.end() && it->second.attempt == number) attempt(c, op);
+    });
+}
+
+void Clients::finish(size_t c, uint64_t op) {
+    Client& client = clients_[c];
+    client.ops.erase(op);
+    --under_way_;
+    client.first_unanswered = client.next_sequence;
+    for (const auto& [number, other] : client.ops) {
+        if (!other.read) client.first_unanswered = std::min(client.first_unanswered, other.sequence);
+    }
+}
+
+void Clients::check_write(const Client& client, const Op& op, Index index) {
+    std::string what = "the write " + op.data.substr(0, 40) + ", told confirmed at " + num(index.value) + ", ";
+    Index at = world_.cluster().write_of(client.id, op.sequence);
+    if (at != index) {
+        fail(what + "is decided at " + num(at.value));
+    } else if (world_.cluster().decided(index)->data != op.data) {
+        fail(what + "is another there");
+    } else if (index <= op.floor) {
+        fail(what + "began when " + num(op.floor.value) + " was known");
+    }
+    if (cancelled_writes_.count({client.id, op.sequence})) fail(what + "was told cancelled before");
+    floor_ = std::max(floor_, index);
+}
+
+void Clients::check_read(const Op& op, const AppValue& value, Index seen) {
+    if (seen < op.floor) {
+        fail("a read sees the state at " + num(seen.value) + ", it began when " + num(op.floor.value) + " was known");
+    }
+    if (value.written > seen) fail("a read sees a value from " + num(value.written.value) + " at " + num(seen.value));
+    floor_ = std::max(floor_, seen);
+}
+
+std::string Clients::pending() const {
+    std::string all;
+    for (const Client& client : clients_) {
+        for (const auto& [number, op] : client.ops) {
+            all += (op.read ? " read of " + op.key : " write " + op.data.substr(0, 40)) + " since " +
+                   std::to_string(double(op.started) / 1e6) + " s, last answer: " +
+                   (op.last_answer.empty() ? "none" : op.last_answer) + ";";
+        }
+    }
+    return all;
+}
+
+void Clients::check_cancelled() {
+    for (const auto& [client, sequence] : cancelled_writes_) {
+        Index at = world_.cluster().write_of(client, sequence);
+        if (at) fail("a write told cancelled is confirmed at " + num(at.value));
+    }
+}
+
+void Clients::fail(const std::string& what) { world_.fail(Kind::safety, "I8: " + what); }
+
+}  // namespace assent::sim

@@ -1,0 +1,109 @@
+// Clients that write, read and ask, as the daemon's group layer lets them: a request goes to whoever is thought to be
+// master, again and again with the same id, until it is answered for certain or nobody waits any more. What they were
+// told is checked as it comes: exactly once, and linearizable over the whole map.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "world.h"
+
+namespace assent::sim {
+
+struct ClientsSetup {
+    uint32_t clients = 4;
+    uint32_t window = 3;            // operations one client has under way
+    Span think{100, 200'000};
+    Span travel{20, 2'000};
+    int64_t patience_us = 1'000'000;    // for one attempt
+    int64_t deadline_us = 5'000'000;    // then the outcome of a write is asked for
+    uint32_t reads_permille = 300;
+    uint32_t lost_permille = 20;        // requests and answers
+    uint32_t abandon_permille = 100;    // writes given up for good at the deadline
+    uint32_t big_permille = 20;         // writes larger than a CPG entry may be
+    uint64_t big_bytes = 4'000;
+    bool table_forgets = false;         // the client table is small: `unknown` may be the last word
+};
+
+class Clients {
+  public:
+    Clients(World& world, const ClientsSetup& setup);
+
+    void start();
+    // No new operations; those under way go on to their end.
+    void stop() { stopped_ = true; }
+    // What was told cancelled never happened.
+    void check_cancelled();
+    bool quiet() const { return under_way_ == 0; }
+    // One more write, whatever stop() said; see confirmed().
+    void write_one();
+
+    uint64_t confirmed() const { return confirmed_; }
+    uint64_t cancelled() const { return cancelled_; }
+    uint64_t unknown() const { return unknown_; }
+    uint64_t reads() const { return reads_; }
+    Index newest() const { return floor_; }
+    std::string pending() const;   // for a person
+
+  private:
+    enum class Ask { write, read, outcome };
+    struct Op {
+        bool read = false;
+        uint64_t sequence = 0;
+        std::string key;
+        std::string data;
+        int64_t started = 0;
+        Index floor;              // what was known to everybody when it began
+        uint64_t attempt = 0;     // newest
+        bool asking = false;      // past its deadline
+        std::string last_answer;
+    };
+    struct Client {
+        ClientId id;
+        uint64_t next_sequence = 1;
+        uint64_t first_unanswered = 1;
+        std::map<uint64_t, Op> ops;   // by number, reads too
+        uint64_t next_op = 1;
+        NodeId guess;
+    };
+    struct Attempt {
+        size_t client;
+        uint64_t op;
+        uint64_t number;
+        Ask ask;
+        NodeId node;
+        uint64_t life;
+    };
+
+    void begin(size_t c);
+    void add(size_t c, bool read);
+    void think(size_t c);
+    void attempt(size_t c, uint64_t op);
+    void arrive(const Attempt& attempt);
+    void answered(Node& node, const Answer& answer);
+    void take(const Attempt& attempt, Answer answer, AppValue value, Index seen);
+    void take_write(size_t c, uint64_t op, const Attempt& attempt, const Answer& answer);
+    void again(size_t c, uint64_t op, int64_t delay);
+    void finish(size_t c, uint64_t op);
+    void check_write(const Client& client, const Op& op, Index index);
+    void check_read(const Op& op, const AppValue& value, Index seen);
+    NodeId guess(Client& client);
+    void fail(const std::string& what);
+
+    World& world_;
+    ClientsSetup setup_;
+    std::vector<Client> clients_;
+    std::map<uint64_t, Attempt> waiting_;   // by token
+    uint64_t tokens_ = 0;
+    uint64_t attempts_ = 0;
+    bool stopped_ = false;
+    uint64_t under_way_ = 0;
+    Index floor_;                           // nothing older may be seen by what begins from now on
+    std::set<std::pair<ClientId, uint64_t>> cancelled_writes_;
+    uint64_t confirmed_ = 0;
+    uint64_t cancelled_ = 0;
+    uint64_t unknown_ = 0;
+    uint64_t reads_ = 0;
+};
+
+}  // namespace assent::sim

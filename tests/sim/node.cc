@@ -1,0 +1,175 @@
+#include "node.h"
+
+#include <algorithm>
+
+#include "world.h"
+
+namespace assent::sim {
+
+Node::Node(World& world, NodeId id, const Options& options, ClockRates rates)
+    : world_(world), id_(id), options_(options), rates_(rates),
+      disk_(world.schedule(), world.random(), world.setup().disk,
+            [this](const Persist& unit) {
+                world_.require(world_.cluster().synced(id_, unit));
+                give(event::Persisted{unit.seq});
+            }),
+      app_(world.schedule(), world.random(), world.setup().app,
+           App::Hooks{[this](const EntryPtr& entry) { world_.require(world_.cluster().applied(id_, entry)); },
+                      [this](Index upto) { give(event::Applied{upto}); },
+                      [this](Index upto) { give(event::Accepted{upto}); }}) {
+    options_.node = id;
+    NodeState state;
+    state.node = id;
+    state.ledger = LedgerId(world.random().next() | 1);
+    disk_.format(state);
+}
+
+void Node::start() {
+    if (running()) return;
+    ++life_;
+    options_.incarnation = Incarnation(world_.random().next() | 1);
+    options_.fresh_cluster = ClusterId{world_.random().next() | 1, world_.random().next()};
+    options_.random_seed = world_.random().next();
+    const DiskContent& found = disk_.content();
+    Recovered recovered(options_, found.state, found.mark, app_.applied());
+    for (const EntryPtr& entry : found.entries) recovered.add(entry);
+    world_.require(world_.cluster().restarted(id_, options_.incarnation, found.state, found.entries, found.mark));
+    replica_ = std::make_unique<Replica>(options_, std::move(recovered));
+    invariants_ = std::make_unique<Invariants>(options_);
+    before_ = replica_->view();
+    inbox_.clear();
+    awake_ = false;
+    give(event::Start{});
+    give(event::NodeList{world_.nodelist()});
+    give(event::Application{!app_.hung()});
+    world_.side().process_up(id_);
+    world_.cpg().join(id_);
+}
+
+void Node::stop() {
+    if (!running()) return;
+    ++life_;
+    replica_.reset();
+    inbox_.clear();
+    paused_until_ = 0;
+    disk_.crash();
+    app_.crash();
+    world_.cpg().leave(id_);
+    world_.side().process_down(id_);
+}
+
+void Node::pause(int64_t for_us) {
+    end_suspend();
+    paused_until_ = world_.schedule().now() + for_us;
+    awake_ = false;
+    if (running()) wake();
+}
+
+bool Node::paused() const { return paused_until_ > world_.schedule().now(); }
+
+void Node::suspend(int64_t for_us) {
+    pause(for_us);
+    suspended_since_ = world_.schedule().now();
+}
+
+void Node::end_suspend() {
+    if (suspended_since_) suspended_us_ += world_.schedule().now() - suspended_since_;
+    suspended_since_ = 0;
+}
+
+void Node::reboot_clock() {
+    booted_at_ = world_.schedule().now();
+    suspended_us_ = 0;
+    suspended_since_ = 0;
+}
+
+Now Node::clock() const {
+    int64_t up = world_.schedule().now() - booted_at_ + 1'000'000;
+    int64_t awake = std::max<int64_t>(0, up - suspended_us_);
+    return Now{awake + awake * rates_.raw_ppm / 1'000'000, up + up * rates_.boot_ppm / 1'000'000};
+}
+
+int64_t Node::until_raw(int64_t raw_us) const {
+    int64_t left = raw_us - clock().raw_us;
+    return std::max<int64_t>(1, left - left * rates_.raw_ppm / 1'000'000 + 1);
+}
+
+void Node::give(Event event) {
+    if (!running()) return;
+    inbox_.push_back(std::move(event));
+    wake();
+}
+
+void Node::wake() {
+    if (awake_) return;
+    awake_ = true;
+    int64_t delay = world_.random().pick(world_.setup().process);
+    int64_t stopped = paused_until_ - world_.schedule().now();
+    world_.schedule().after(std::max(delay, stopped), [this, life = life_] {
+        if (life != life_ || !awake_) return;
+        awake_ = false;
+        if (paused()) {
+            wake();
+            return;
+        }
+        work();
+    });
+}
+
+void Node::work() {
+    end_suspend();
+    std::deque<Event> batch;
+    batch.swap(inbox_);
+    if (batch.empty()) return;
+    for (Event& event : batch) {
+        step(std::move(event));
+        if (!running() || world_.failed()) return;
+    }
+    step(event::Flush{});
+}
+
+void Node::step(Event event) {
+    size_t kind = event.index();
+    Update update = replica_->step(clock(), std::move(event));
+    world_.stepped(id_, kind, update);
+    ReplicaView after = replica_->view();
+    world_.require(invariants_->check(before_, after, update));
+    world_.require(world_.cluster().stepped(id_, before_, after, update));
+    before_ = std::move(after);
+    if (!world_.failed()) carry_out(std::move(update));
+}
+
+void Node::carry_out(Update&& update) {
+    if (update.persist) disk_.submit(std::move(*update.persist));
+    for (Outgoing& out : update.messages) {
+        NodeId to = out.header.to;
+        auto packet = std::make_shared<const Packet>(Packet{out.header, std::move(out.message)});
+        if (out.by_cpg) {
+            world_.cpg().send(id_, std::move(packet));
+        } else {
+            world_.side().send(id_, to, std::move(packet));
+        }
+    }
+    if (!update.prepare.empty()) app_.prepare(update.prepare);
+    if (update.withdraw_from) app_.withdraw(update.withdraw_from);
+    if (!update.confirmed.empty()) app_.confirm(update.confirmed);
+    for (const Serve& serve : update.serve) {
+        world_.schedule().after(world_.random().pick(world_.setup().read), [this, serve, life = life_] {
+            if (life != life_) return;
+            give(event::EntriesRead{serve.to, serve.id, serve.epoch, serve.previous,
+                                    disk_.read(serve.from, serve.upto, serve.max_bytes)});
+        });
+    }
+    for (const Answer& answer : update.answers) world_.answered(*this, answer);
+    set_timer(update.deadline_us);
+}
+
+void Node::set_timer(int64_t deadline_raw_us) {
+    ++timer_;
+    if (deadline_raw_us == kNever) return;
+    world_.schedule().after(until_raw(deadline_raw_us), [this, timer = timer_, life = life_] {
+        if (life == life_ && timer == timer_) give(event::Tick{});
+    });
+}
+
+}  // namespace assent::sim

@@ -1,0 +1,99 @@
+#include "world.h"
+
+#include <cstdio>
+
+namespace assent::sim {
+namespace {
+
+constexpr size_t kLinesKept = 120;
+
+}  // namespace
+
+World::World(const Setup& setup) : setup_(setup), random_(setup.seed) {
+    auto deliver = [this](NodeId n, Event event) { node(n).give(std::move(event)); };
+    cpg_ = std::make_unique<Cpg>(schedule_, random_, setup_.cpg, setup_.nodes, deliver);
+    side_ = std::make_unique<Side>(schedule_, random_, setup_.side, setup_.nodes, deliver);
+    std::vector<uint32_t> votes{0};
+    for (uint32_t n = 1; n <= setup_.nodes; ++n) {
+        votes.push_back(setup_.votes.empty() ? 1 : setup_.votes[n - 1]);
+        nodelist_.push_back({NodeId(n), votes.back()});
+    }
+    cpg_->set_votes(votes, setup_.quorate_lies);
+    for (uint32_t n = 1; n <= setup_.nodes; ++n) {
+        ClockRates rates;
+        if (setup_.clock_ppm) rates.raw_ppm = random_.between(-setup_.clock_ppm, setup_.clock_ppm);
+        if (setup_.clock_ppm) rates.boot_ppm = random_.between(-80'000, 80'000);
+        nodes_.push_back(std::make_unique<Node>(*this, NodeId(n), setup_.options, rates));
+    }
+}
+
+World::~World() = default;
+
+void World::boot(NodeId n) {
+    start_corosync(n);
+    node(n).start();
+}
+
+void World::power_off(NodeId n) {
+    cpg_->corosync_down(n, true);   // first: nobody is told that the process left
+    node(n).stop();
+    node(n).reboot_clock();
+}
+
+void World::start_corosync(NodeId n) {
+    if (cpg_->is_up(n)) return;
+    cpg_->corosync_up(n);
+    if (node(n).running()) cpg_->join(n);
+}
+
+void World::hang_application(NodeId n, bool on) {
+    if (node(n).app().hung() == on) return;
+    node(n).app().hang(on);
+    schedule_.after(random_.pick({1'000, 2'000'000}), [this, n] {
+        if (node(n).running()) node(n).give(event::Application{!node(n).app().hung()});
+    });
+}
+
+void World::split(const std::vector<uint32_t>& component_of_node) {
+    cpg_->set_components(component_of_node);
+    for (uint32_t a = 1; a <= setup_.nodes; ++a) {
+        for (uint32_t b = 1; b <= setup_.nodes; ++b) {
+            if (a != b) side_->set_reach(NodeId(a), NodeId(b), component_of_node[a] == component_of_node[b]);
+        }
+    }
+}
+
+void World::heal() { split(std::vector<uint32_t>(setup_.nodes + 1, 0)); }
+
+bool World::run(int64_t until_us, const std::function<bool()>& enough) {
+    while (!failed()) {
+        if (enough && enough()) return true;
+        if (!schedule_.run_one(until_us)) return false;
+    }
+    return false;
+}
+
+void World::stepped(NodeId n, size_t event_kind, const Update& update) {
+    ++steps_;
+    mix(uint64_t(schedule_.now()) * 31 + event_kind * 7 + n.value);
+    mix(update.messages.size() * 131 + update.confirmed.size() * 17 + update.answers.size());
+    for (const std::string& line : update.decisions) note("node " + std::to_string(n.value) + ": " + line);
+}
+
+void World::note(const std::string& line) {
+    for (char c : line) mix(uint8_t(c));
+    char when[32];
+    std::snprintf(when, sizeof when, "%10.6f ", double(schedule_.now()) / 1e6);
+    lines_.push_back(when + line);
+    if (lines_.size() > kLinesKept) lines_.pop_front();
+    if (setup_.trace) std::printf("%s\n", lines_.back().c_str());
+    if (decided) decided(line);
+}
+
+void World::fail(Kind kind, const std::string& what) {
+    if (failed()) return;
+    failure_ = kind;
+    what_ = what;
+}
+
+}  // namespace assent::sim

@@ -1,0 +1,13 @@
+# One fragment a layer; each adds its programs to check_PROGRAMS.
+include tests/unit/base.mk
+include tests/unit/core.mk
+include tests/unit/wire.mk
+include tests/unit/ledger.mk
+include tests/unit/corosync.mk
+include tests/unit/net.mk
+include tests/unit/app.mk
+include tests/unit/daemon.mk
+include tests/unit/ctl.mk
+
+# Those in which threads meet: run with ThreadSanitizer too.
+threaded_tests = tests/unit/test_loop
