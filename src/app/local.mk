@@ -9,6 +9,7 @@ noinst_LIBRARIES += src/app/libassent_kvrequests.a
 src_app_libassent_kvrequests_a_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS)
 src_app_libassent_kvrequests_a_SOURCES = src/app/kv/kv_requests.cc src/app/kv/kv_requests.h
 
+if WITH_ROCKSDB
 noinst_LIBRARIES += src/app/libassent_kv.a
 src_app_libassent_kv_a_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS)
 src_app_libassent_kv_a_SOURCES = \
@@ -18,3 +19,4 @@ src_app_libassent_kv_a_SOURCES = \
 	src/app/kv/kv_open.cc \
 	src/app/kv/kv_query.cc \
 	src/app/kv/kv_write.cc src/app/kv/kv_write.h
+endif

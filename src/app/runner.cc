@@ -175,8 +175,12 @@ void ApplicationRunner::answer_asks() {
 
 void ApplicationRunner::answer(const Ask& ask, AppCompletions& out) {
     switch (ask.kind) {
-        case AskKind::query: out.answers.push_back({ask.token, applied_, application_->query(ask.request, applied_)}); return;
-        case AskKind::result_of: out.answers.push_back({ask.token, applied_, application_->result_of(ask.index)}); return;
+        case AskKind::query:
+            out.answers.push_back({ask.token, applied_, application_->query(ask.request, applied_)});
+            return;
+        case AskKind::result_of:
+            out.answers.push_back({ask.token, applied_, application_->result_of(ask.index)});
+            return;
         case AskKind::digest: out.digests.push_back({ask.token, applied_, application_->digest()}); return;
     }
 }

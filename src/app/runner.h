@@ -1,5 +1,5 @@
-// Runs the application of a group on a thread of its own. The loop thread hands over decided entries and questions; what
-// came of them is taken when event_fd() is readable.
+// Runs the application of a group on a thread of its own. The loop thread hands over decided entries and questions;
+// what came of them is taken when event_fd() is readable.
 #pragma once
 
 #include <atomic>
@@ -44,12 +44,13 @@ struct AppCompletions {
 
 class ApplicationRunner {
   public:
-    // On the application thread, once, with a sentence for people; nothing is executed after it. The default prints it and
-    // ends the process.
+    // On the application thread, once, with a sentence for people; nothing is executed after it. The default prints it
+    // and ends the process.
     using FailureHandler = std::function<void(const std::string&)>;
 
     // Starts the thread.
-    ApplicationRunner(std::unique_ptr<Application> application, const RunnerOptions& options, FailureHandler on_failure = {});
+    ApplicationRunner(std::unique_ptr<Application> application, const RunnerOptions& options,
+                      FailureHandler on_failure = {});
     // Stops, waits for the call the application is in, then closes the application.
     ~ApplicationRunner();
     // No further call of the application begins: what is queued is dropped. Does not wait. Any thread.
@@ -62,8 +63,8 @@ class ApplicationRunner {
 
     // Entries go to the application in the order of the calls; consecutive ones of several calls may be merged.
     void apply(std::vector<EntryPtr> entries);
-    // Questions are answered after all that was handed over before them is applied; a query not before `after` is applied
-    // (it is held until then, or until it is forgotten).
+    // Questions are answered after all that was handed over before them is applied; a query not before `after` is
+    // applied (it is held until then, or until it is forgotten).
     void query(Token token, Index after, std::string request);
     void result_of(Token token, Index index);
     void digest(Token token);
@@ -76,7 +77,8 @@ class ApplicationRunner {
 
     // Bytes that were handed over and are not done with: weight of entries, requests. Any thread.
     uint64_t backlog_bytes() const { return backlog_.load(std::memory_order_relaxed); }
-    // CLOCK_MONOTONIC_RAW since when the application has work and has not finished any of it; 0: it has none. Any thread.
+    // CLOCK_MONOTONIC_RAW since when the application has work and has not finished any of it; 0: it has none. Any
+    // thread.
     int64_t oldest_pending_us() const { return busy_since_.load(std::memory_order_relaxed); }
 
   private:

@@ -14,16 +14,10 @@ int64_t read_us(clockid_t id) {
 
 }  // namespace
 
-Now clock_now() {
-    return {read_us(CLOCK_MONOTONIC_RAW), read_us(CLOCK_BOOTTIME)};
-}
+Now clock_now() { return {read_us(CLOCK_MONOTONIC_RAW), read_us(CLOCK_BOOTTIME)}; }
 
-int64_t raw_now_us() {
-    return read_us(CLOCK_MONOTONIC_RAW);
-}
+int64_t raw_now_us() { return read_us(CLOCK_MONOTONIC_RAW); }
 
-int64_t wall_now_ms() {
-    return read_us(CLOCK_REALTIME) / 1000;
-}
+int64_t wall_now_ms() { return read_us(CLOCK_REALTIME) / 1000; }
 
 }  // namespace assent

@@ -1,4 +1,5 @@
-// The two clocks of the protocol (R8). CLOCK_MONOTONIC_RAW is not slewed by NTP; CLOCK_BOOTTIME goes on through a suspend.
+// The two clocks of the protocol (R8). CLOCK_MONOTONIC_RAW is not slewed by NTP; CLOCK_BOOTTIME goes on through a
+// suspend.
 #pragma once
 
 #include <cstdint>

@@ -3,7 +3,6 @@
 #include <qb/qbdefs.h>
 #include <qb/qblog.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cstdarg>
 #include <cstdio>
@@ -22,13 +21,15 @@ std::mutex g_mutex;            // libqb's look-up of call sites is not made for 
 
 const char* const kNames[] = {"emerg", "alert", "crit", "error", "warning", "notice", "info", "debug"};
 
-void set_filters(int level) {
+// Set once: the level is tested before a line gets here, and a filter changed later would also throw away lines that
+// wait.
+void set_filters() {
     for (int target : {int(QB_LOG_SYSLOG), int(QB_LOG_STDERR)}) {
         qb_log_filter_ctl(target, QB_LOG_FILTER_CLEAR_ALL, QB_LOG_FILTER_FILE, "*", LOG_TRACE);
         for (const char* ours : {"src/", "tests/"})
-            qb_log_filter_ctl(target, QB_LOG_FILTER_ADD, QB_LOG_FILTER_FILE_REGEX, ours, uint8_t(level));
+            qb_log_filter_ctl(target, QB_LOG_FILTER_ADD, QB_LOG_FILTER_FILE_REGEX, ours, LOG_DEBUG);
         // libqb's own lines: its debug ones drown ours.
-        qb_log_filter_ctl(target, QB_LOG_FILTER_ADD, QB_LOG_FILTER_FILE, "*", uint8_t(std::min(level, LOG_WARNING)));
+        qb_log_filter_ctl(target, QB_LOG_FILTER_ADD, QB_LOG_FILTER_FILE, "*", LOG_WARNING);
     }
 }
 
@@ -38,7 +39,7 @@ void log_open(const LogOptions& options) {
     std::lock_guard lock(g_mutex);
     if (g_level >= 0) return;
     qb_log_init(options.name.c_str(), LOG_DAEMON, uint8_t(options.level));
-    set_filters(options.level);
+    set_filters();
     qb_log_format_set(QB_LOG_SYSLOG, "%b");
     qb_log_format_set(QB_LOG_STDERR, "%t %7p %b");
     qb_log_ctl(QB_LOG_SYSLOG, QB_LOG_CONF_ENABLED, QB_TRUE);
@@ -60,13 +61,10 @@ void log_close() {
 void log_set_level(int level) {
     std::lock_guard lock(g_mutex);
     if (g_level < 0) return;
-    set_filters(level);
     g_level = level;
 }
 
-int log_level() {
-    return g_level;
-}
+int log_level() { return g_level; }
 
 int log_level_by_name(const std::string& name) {
     for (int i = 0; i < int(std::size(kNames)); ++i)
@@ -74,9 +72,7 @@ int log_level_by_name(const std::string& name) {
     return -1;
 }
 
-bool log_wanted(int level) {
-    return level <= g_level.load(std::memory_order_relaxed);
-}
+bool log_wanted(int level) { return level <= g_level.load(std::memory_order_relaxed); }
 
 void log_line(int level, const char* file, const char* function, unsigned line, const char* format, ...) {
     char text[kMaxLine];

@@ -33,8 +33,8 @@ void log_line(int level, const char* file, const char* function, unsigned line, 
 
 }  // namespace assent
 
-#define ASSENT_LOG(level, ...)                                                                      \
-    do {                                                                                            \
+#define ASSENT_LOG(level, ...)                                                                                 \
+    do {                                                                                                       \
         if (::assent::log_wanted(level)) ::assent::log_line(level, __FILE__, __func__, __LINE__, __VA_ARGS__); \
     } while (0)
 

@@ -25,15 +25,12 @@ int64_t monotonic_us() {
     return int64_t(t.tv_sec) * 1'000'000 + t.tv_nsec / 1000;
 }
 
-Failure failed(const char* what) {
-    return Failure(std::string(what) + ": " + std::strerror(errno));
-}
+Failure failed(const char* what) { return Failure(std::string(what) + ": " + std::strerror(errno)); }
 
 }  // namespace
 
 Loop::Loop()
-    : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-      timer_fd_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), timer_fd_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
     if (!epoll_) throw failed("cannot make an epoll set");
     if (!timer_fd_) throw failed("cannot make a timerfd");
     // Medium: work that other threads announce comes after what corosync and the peers have to say.
@@ -153,9 +150,7 @@ Loop::HookId Loop::on_batch_end(Fn fn) {
     return id;
 }
 
-void Loop::remove_hook(HookId id) {
-    hooks_.erase(id);
-}
+void Loop::remove_hook(HookId id) { hooks_.erase(id); }
 
 void Loop::run_batch() {
     run_fds();

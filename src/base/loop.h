@@ -1,12 +1,14 @@
 // The event loop of the daemon: an epoll set and a timerfd of our own, nested as one fd of HIGH priority in a qb_loop.
 //
-// qb_loop alone takes 4 items a level and pass, has millisecond timers and no end-of-pass hook. Nested, everything that is
-// ready is handled in one *batch*: fds in order of priority, then due timers, then deferred calls, then the batch-end hooks
-// (where the protocol core flushes what it collected). qb_loop keeps the signals, and libqb users can hang onto qb().
+// qb_loop alone takes 4 items a level and pass, has millisecond timers and no end-of-pass hook. Nested, everything that
+// is ready is handled in one *batch*: fds in order of priority, then due timers, then deferred calls, then the
+// batch-end hooks (where the protocol core flushes what it collected). qb_loop keeps the signals, and libqb users can
+// hang onto qb().
 //
 // One Loop at a time in a process: libqb's signal pipe is global.
-// All calls are for the loop's thread only, post() and stop() excepted. Handlers may add and remove anything, themselves
-// included; a removed fd or timer is never called again, not even with an event already fetched. Handlers must not throw.
+// All calls are for the loop's thread only, post() and stop() excepted. Handlers may add and remove anything,
+// themselves included; a removed fd or timer is never called again, not even with an event already fetched. Handlers
+// must not throw.
 #pragma once
 
 #include <sys/epoll.h>
@@ -72,7 +74,9 @@ class Loop {
     HookId on_batch_end(Fn fn);
     void remove_hook(HookId id);
 
-    struct qb_loop* qb() { return qb_; }
+    struct qb_loop* qb() {
+        return qb_;
+    }
 
   private:
     struct Watch {

@@ -12,7 +12,8 @@ Result<ProcessCpu> parse_stat(const std::string& line, long ticks_per_second) {
     // "PID (NAME) S …": the name may hold blanks and brackets, so the last bracket ends it.
     size_t open = line.find('(');
     size_t close = line.rfind(')');
-    if (open == std::string::npos || close == std::string::npos || close < open) return Error{"no line of /proc/PID/stat"};
+    if (open == std::string::npos || close == std::string::npos || close < open)
+        return Error{"no line of /proc/PID/stat"};
     ProcessCpu process;
     process.name = line.substr(open + 1, close - open - 1);
     std::istringstream head(line.substr(0, open)), rest(line.substr(close + 1));
@@ -36,7 +37,9 @@ Result<ProcessCpu> cpu_of(pid_t pid) {
 double own_cpu_seconds() {
     rusage usage{};
     ::getrusage(RUSAGE_SELF, &usage);
-    auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
+    auto seconds = [](const timeval& t) {
+        return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+    };
     return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 

@@ -80,9 +80,9 @@ void Load::reconnect(Link& link, TimePoint now) {
 }
 
 void Load::submit(Link& link, TimePoint now, bool put, uint32_t key) {
-    pb::Request request = put ? link.client->write(kv::encode_put(key_name(key), value()))
-                              : link.client->read(kv::encode_get(key_name(key)),
-                                                  options_.local ? pb::LEVEL_LOCAL : pb::LEVEL_MASTER);
+    pb::Request request =
+        put ? link.client->write(kv::encode_put(key_name(key), value()))
+            : link.client->read(kv::encode_get(key_name(key)), options_.local ? pb::LEVEL_LOCAL : pb::LEVEL_MASTER);
     request.set_deadline_ms(kRequestLimitMs);
     uint64_t sequence = request.sequence();
     link.sent[link.client->submit(std::move(request))] = {now, put, sequence, key};
@@ -96,8 +96,9 @@ void Load::fill(Link& link, TimePoint now) {
             to_load_.pop_front();
             continue;
         }
-        bool put = options_.operation == Operation::put ||
-                   (options_.operation == Operation::mix && static_cast<double>(random() >> 11) * 0x1p-53 < options_.ratio);
+        bool put =
+            options_.operation == Operation::put ||
+            (options_.operation == Operation::mix && static_cast<double>(random() >> 11) * 0x1p-53 < options_.ratio);
         submit(link, now, put, static_cast<uint32_t>(random() % options_.keys));
     }
 }
@@ -122,8 +123,10 @@ void Load::answered(Link& link, const pb::Reply& reply, TimePoint now) {
     }
     if (loading_) {
         if (code == pb::BAD_REQUEST || code == pb::NOT_PERMITTED) throw Failure(reply.reason(), code);
-        if (code == pb::DONE) loaded_++;
-        else to_load_.push_back(sent.key);
+        if (code == pb::DONE)
+            loaded_++;
+        else
+            to_load_.push_back(sent.key);
     }
     if (code != pb::DONE) return failed(link, code, reply.reason(), now);
     Tally& tally = sent.put ? measured_.puts : measured_.gets;

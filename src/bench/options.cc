@@ -93,8 +93,9 @@ Parsed parse_options(std::vector<std::string> arguments) {
         parsed.exit_code = kUsage;
         parsed.text = std::string("assent-bench: ") + error.what() + "\n  All options: assent-bench --help\n";
     }
-    static const std::map<std::string, Operation> operations{
-        {"put", Operation::put}, {"get", Operation::get}, {"mix", Operation::mix}};
+    static const std::map<std::string, Operation> operations{{"put", Operation::put},
+                                                             {"get", Operation::get},
+                                                             {"mix", Operation::mix}};
     if (auto found = operations.find(operation); found != operations.end()) o.operation = found->second;
     o.local = level == "local";
     o.json = form == "json";

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 namespace assent::bench {
@@ -18,6 +19,9 @@ const char* name_of(Operation operation) {
     return "";
 }
 
+// To three digits after the point: more would say more than is known.
+double rounded(double value) { return std::round(value * 1000) / 1000; }
+
 double microseconds(uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1000; }
 
 double total_cpu(const Report& r) {
@@ -28,19 +32,17 @@ double total_cpu(const Report& r) {
 
 uint64_t operations(const Report& r) { return r.measured.puts.done + r.measured.gets.done; }
 
-double per_100k(double seconds, uint64_t count) {
-    return count ? seconds * 100'000 / static_cast<double>(count) : 0;
-}
+double per_100k(double seconds, uint64_t count) { return count ? seconds * 100'000 / static_cast<double>(count) : 0; }
 
 std::string tally_text(const char* name, const Tally& tally, double seconds) {
     const Histogram& l = tally.latency;
     std::string text = fmt::format("{:<5} {:.0f}/s, {} in {:.2f} s\n", name, static_cast<double>(tally.done) / seconds,
                                    tally.done, seconds);
     if (l.count() == 0) return text;
-    return text + fmt::format("      latency us: p50 {:.0f}  p90 {:.0f}  p99 {:.0f}  p99.9 {:.0f}  max {:.0f}  mean {:.0f}\n",
-                              microseconds(l.percentile(50)), microseconds(l.percentile(90)),
-                              microseconds(l.percentile(99)), microseconds(l.percentile(99.9)), microseconds(l.max()),
-                              l.mean() / 1000);
+    return text +
+           fmt::format("      latency us: p50 {:.0f}  p90 {:.0f}  p99 {:.0f}  p99.9 {:.0f}  max {:.0f}  mean {:.0f}\n",
+                       microseconds(l.percentile(50)), microseconds(l.percentile(90)), microseconds(l.percentile(99)),
+                       microseconds(l.percentile(99.9)), microseconds(l.max()), l.mean() / 1000);
 }
 
 std::string error_name(int code) {
@@ -58,10 +60,10 @@ std::string errors_text(const Measured& m) {
 
 Json tally_json(const Tally& tally, double seconds) {
     const Histogram& l = tally.latency;
-    Json json{{"count", tally.done}, {"per_second", static_cast<double>(tally.done) / seconds}};
-    json["latency_us"] = {{"p50", microseconds(l.percentile(50))},     {"p90", microseconds(l.percentile(90))},
-                          {"p99", microseconds(l.percentile(99))},     {"p99_9", microseconds(l.percentile(99.9))},
-                          {"max", microseconds(l.max())},              {"mean", l.mean() / 1000}};
+    Json json{{"count", tally.done}, {"per_second", rounded(static_cast<double>(tally.done) / seconds)}};
+    json["latency_us"] = {{"p50", microseconds(l.percentile(50))}, {"p90", microseconds(l.percentile(90))},
+                          {"p99", microseconds(l.percentile(99))}, {"p99_9", microseconds(l.percentile(99.9))},
+                          {"max", microseconds(l.max())},          {"mean", rounded(l.mean() / 1000)}};
     return json;
 }
 
@@ -70,9 +72,10 @@ Json tally_json(const Tally& tally, double seconds) {
 std::string report_text(const Report& r) {
     const Options& o = r.options;
     const Measured& m = r.measured;
-    std::string text = fmt::format("{}: {:.0f} operations/s; {} outstanding on {} connections, values of {} B, {} keys\n",
-                                   name_of(o.operation), static_cast<double>(operations(r)) / m.seconds, o.outstanding,
-                                   o.connections, o.value_size, o.keys);
+    std::string text =
+        fmt::format("{}: {:.0f} operations/s; {} outstanding on {} connections, values of {} B, {} keys\n",
+                    name_of(o.operation), static_cast<double>(operations(r)) / m.seconds, o.outstanding, o.connections,
+                    o.value_size, o.keys);
     if (o.operation != Operation::get) text += tally_text("puts", m.puts, m.seconds);
     if (o.operation != Operation::put) text += tally_text("gets", m.gets, m.seconds);
     text += errors_text(m);
@@ -88,14 +91,14 @@ std::string report_text(const Report& r) {
 std::string report_json(const Report& r) {
     const Options& o = r.options;
     const Measured& m = r.measured;
-    Json json{{"schema", 1}, {"operation", name_of(o.operation)}, {"seconds", m.seconds}};
+    Json json{{"schema", 1}, {"operation", name_of(o.operation)}, {"seconds", rounded(m.seconds)}};
     json["outstanding"] = o.outstanding;
     json["connections"] = o.connections;
     json["value_size"] = o.value_size;
     json["keys"] = o.keys;
     json["level"] = o.local ? "local" : "master";
     json["operations"] = operations(r);
-    json["per_second"] = static_cast<double>(operations(r)) / m.seconds;
+    json["per_second"] = rounded(static_cast<double>(operations(r)) / m.seconds);
     if (o.operation != Operation::get) json["puts"] = tally_json(m.puts, m.seconds);
     if (o.operation != Operation::put) json["gets"] = tally_json(m.gets, m.seconds);
     json["errors"] = Json::object();
@@ -103,10 +106,11 @@ std::string report_json(const Report& r) {
     json["first_error"] = m.first_error;
     json["reconnects"] = m.reconnects;
     json["cpu"] = Json::array();
-    for (const ProcessCpu& p : r.cpu) json["cpu"].push_back({{"pid", p.pid}, {"name", p.name}, {"seconds", p.seconds}});
-    json["cpu_seconds"] = total_cpu(r);
-    json["cpu_seconds_per_100k"] = per_100k(total_cpu(r), operations(r));
-    json["client_cpu_seconds"] = m.own_cpu;
+    for (const ProcessCpu& p : r.cpu)
+        json["cpu"].push_back({{"pid", p.pid}, {"name", p.name}, {"seconds", rounded(p.seconds)}});
+    json["cpu_seconds"] = rounded(total_cpu(r));
+    json["cpu_seconds_per_100k"] = rounded(per_100k(total_cpu(r), operations(r)));
+    json["client_cpu_seconds"] = rounded(m.own_cpu);
     return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -49,9 +49,7 @@ int Cfg::dispatch() {
     return e;
 }
 
-bool Cfg::take_asked() {
-    return std::exchange(asked_, false);
-}
+bool Cfg::take_asked() { return std::exchange(asked_, false); }
 
 int Cfg::allow_shutdown() {
     return fd_ < 0 ? CS_ERR_LIBRARY : corosync_cfg_replyto_shutdown(handle_, COROSYNC_CFG_SHUTDOWN_FLAG_YES);

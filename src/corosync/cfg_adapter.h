@@ -1,4 +1,5 @@
-// corosync's polite shutdown (corosync-cfgtool -H, systemctl stop corosync): libcfg. Control thread only: its calls block.
+// corosync's polite shutdown (corosync-cfgtool -H, systemctl stop corosync): libcfg. Control thread only: its calls
+// block.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@ class Cfg {
     int dispatch();
     int fd() const { return fd_; }  // -1: closed
 
-    // True once after corosync asked whether it may stop; it waits up to cfg.shutdown_timeout (5 s) for allow_shutdown().
+    // True once after corosync asked whether it may stop; it waits up to cfg.shutdown_timeout (5 s) for
+    // allow_shutdown().
     bool take_asked();
     void set_asked() { asked_ = true; }
     int allow_shutdown();

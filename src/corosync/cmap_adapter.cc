@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kMaxValue = 16'384;  // corosync's bound; a larger buffer would hang the call
 constexpr size_t kMaxKeys = 65'536;
-constexpr uint32_t kMaxVotes = 255;   // votequorum counts in 8 bits
+constexpr uint32_t kMaxVotes = 255;  // votequorum counts in 8 bits
 
 const char* const kReloadKey = "config.reload_in_progress";
 
@@ -28,18 +28,18 @@ template <typename T> std::string number_text(const char* bytes) {
 
 std::string text_of(cmap_value_types_t type, const char* bytes, size_t size) {
     switch (type) {
-    case CMAP_VALUETYPE_INT8: return number_text<int8_t>(bytes);
-    case CMAP_VALUETYPE_UINT8: return number_text<uint8_t>(bytes);
-    case CMAP_VALUETYPE_INT16: return number_text<int16_t>(bytes);
-    case CMAP_VALUETYPE_UINT16: return number_text<uint16_t>(bytes);
-    case CMAP_VALUETYPE_INT32: return number_text<int32_t>(bytes);
-    case CMAP_VALUETYPE_UINT32: return number_text<uint32_t>(bytes);
-    case CMAP_VALUETYPE_INT64: return number_text<int64_t>(bytes);
-    case CMAP_VALUETYPE_UINT64: return number_text<uint64_t>(bytes);
-    case CMAP_VALUETYPE_FLOAT: return number_text<float>(bytes);
-    case CMAP_VALUETYPE_DOUBLE: return number_text<double>(bytes);
-    case CMAP_VALUETYPE_STRING: return std::string(bytes, ::strnlen(bytes, size));
-    case CMAP_VALUETYPE_BINARY: return {};
+        case CMAP_VALUETYPE_INT8: return number_text<int8_t>(bytes);
+        case CMAP_VALUETYPE_UINT8: return number_text<uint8_t>(bytes);
+        case CMAP_VALUETYPE_INT16: return number_text<int16_t>(bytes);
+        case CMAP_VALUETYPE_UINT16: return number_text<uint16_t>(bytes);
+        case CMAP_VALUETYPE_INT32: return number_text<int32_t>(bytes);
+        case CMAP_VALUETYPE_UINT32: return number_text<uint32_t>(bytes);
+        case CMAP_VALUETYPE_INT64: return number_text<int64_t>(bytes);
+        case CMAP_VALUETYPE_UINT64: return number_text<uint64_t>(bytes);
+        case CMAP_VALUETYPE_FLOAT: return number_text<float>(bytes);
+        case CMAP_VALUETYPE_DOUBLE: return number_text<double>(bytes);
+        case CMAP_VALUETYPE_STRING: return std::string(bytes, ::strnlen(bytes, size));
+        case CMAP_VALUETYPE_BINARY: return {};
     }
     return {};
 }
@@ -48,7 +48,8 @@ void on_notify(cmap_handle_t, cmap_track_handle_t, int32_t, const char* key, cma
                void* data) {
     auto* cmap = static_cast<Cmap*>(data);
     if (std::strcmp(key, kReloadKey) != 0) return cmap->on_nodelist();
-    cmap->on_reload(value.type == CMAP_VALUETYPE_UINT8 && value.len == 1 && *static_cast<const uint8_t*>(value.data) != 0);
+    cmap->on_reload(value.type == CMAP_VALUETYPE_UINT8 && value.len == 1 &&
+                    *static_cast<const uint8_t*>(value.data) != 0);
 }
 
 std::optional<uint32_t> number(std::string_view text) {
@@ -85,9 +86,7 @@ void Cmap::close() {
     fd_ = -1;
 }
 
-int Cmap::dispatch() {
-    return cmap_dispatch(handle_, CS_DISPATCH_ALL);
-}
+int Cmap::dispatch() { return cmap_dispatch(handle_, CS_DISPATCH_ALL); }
 
 void Cmap::on_reload(bool in_progress) {
     if (reloading_ && !in_progress) reloaded_ = true;
@@ -119,7 +118,8 @@ int Cmap::list(const std::string& prefix, std::vector<std::string>& keys) {
     char key[CMAP_KEYNAME_MAXLEN + 1];
     size_t size = 0;
     cmap_value_types_t type{};
-    while (keys.size() < kMaxKeys && (e = cmap_iter_next(handle_, iter, key, &size, &type)) == CS_OK) keys.emplace_back(key);
+    while (keys.size() < kMaxKeys && (e = cmap_iter_next(handle_, iter, key, &size, &type)) == CS_OK)
+        keys.emplace_back(key);
     cmap_iter_finalize(handle_, iter);
     return e == CS_ERR_NO_SECTIONS ? CS_OK : e;
 }
@@ -154,9 +154,7 @@ int Cmap::read_votequorum(bool& present) {
     return e == CS_ERR_NOT_EXIST ? int(CS_OK) : e;
 }
 
-int Cmap::read_section(Section& section) {
-    return read_all("assent.", section);
-}
+int Cmap::read_section(Section& section) { return read_all("assent.", section); }
 
 int Cmap::set(const std::string& key, const StatusValue& value) {
     const char* k = key.c_str();
@@ -179,13 +177,17 @@ Cluster parse_nodelist(const Section& nodelist) {
         if (key == "local_node_pos") local = number(value);
         if (!key.starts_with("node.")) continue;
         const size_t dot = key.find('.', 5);
-        const auto position = dot == std::string::npos ? std::nullopt : number(std::string_view(key).substr(5, dot - 5));
+        const auto position =
+            dot == std::string::npos ? std::nullopt : number(std::string_view(key).substr(5, dot - 5));
         if (!position) continue;
         Node& node = by_position[*position];
         const std::string_view field = std::string_view(key).substr(dot + 1);
-        if (field == "nodeid") node.id = NodeId(number(value).value_or(0));
-        else if (field == "name") node.name = value;
-        else if (field == "quorum_votes") node.votes = std::min(number(value).value_or(1), kMaxVotes);
+        if (field == "nodeid")
+            node.id = NodeId(number(value).value_or(0));
+        else if (field == "name")
+            node.name = value;
+        else if (field == "quorum_votes")
+            node.votes = std::min(number(value).value_or(1), kMaxVotes);
         else if (field.starts_with("ring") && field.ends_with("_addr") && field.size() == 10)
             addresses[*position][uint32_t(field[4] - '0')] = value;
     }

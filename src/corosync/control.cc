@@ -49,8 +49,10 @@ bool Control::stop(std::chrono::milliseconds limit) {
     wake_.signal();
     const bool ended = ended_changed_.wait_for(lock, limit, [this] { return ended_; });
     lock.unlock();
-    if (ended) thread_.join();
-    else thread_.detach();
+    if (ended)
+        thread_.join();
+    else
+        thread_.detach();
     return ended;
 }
 
@@ -150,12 +152,13 @@ int Control::connect_all() {
 void Control::come_up() {
     state_ = State::up;
     delay_us_ = 0;
-    ASSENT_NOTICE("connected to corosync: cluster %s, node %u of %zu", cluster_.name.c_str(), cluster_.local.value,
-                  cluster_.nodes.size());
+    ASSENT_NOTICE("connected to corosync: cluster %s, node %u, %zu in the nodelist", cluster_.name.c_str(),
+                  cluster_.local.value, cluster_.nodes.size());
     complaint_.clear();
     if (!with_votequorum_)
-        ASSENT_WARNING("corosync has no quorum provider: every partition counts as quorate; set quorum { provider: "
-                       "corosync_votequorum } in corosync.conf");
+        ASSENT_WARNING(
+            "corosync has no quorum provider: every partition counts as quorate; set quorum { provider: "
+            "corosync_votequorum } in corosync.conf");
     stale_ = false;
     shutdown_us_.reset();
     publisher_.forget();

@@ -1,5 +1,5 @@
-// The thread of all calls to corosync that may block: it connects, joins, reads votes, configuration and nodelist, writes
-// status keys and answers shutdown requests, and does it all again whenever corosync was gone.
+// The thread of all calls to corosync that may block: it connects, joins, reads votes, configuration and nodelist,
+// writes status keys and answers shutdown requests, and does it all again whenever corosync was gone.
 //
 // A *session* is one life of the connections: they come up together and are given up together, since corosync's death
 // ends all. The loop's handles (CPG, quorum) are opened here, handed over, taken back, and closed here.

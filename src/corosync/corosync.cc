@@ -21,13 +21,9 @@ Corosync::Corosync(Loop& loop, CorosyncCallbacks callbacks)
     control_ = std::make_shared<Control>(loop, std::move(events), quorum_, alive_);
 }
 
-Corosync::~Corosync() {
-    stop();
-}
+Corosync::~Corosync() { stop(); }
 
-void Corosync::start() {
-    control_->start();
-}
+void Corosync::start() { control_->start(); }
 
 void Corosync::stop() {
     if (!alive_) return;
@@ -44,9 +40,7 @@ Cpg& Corosync::join(const std::string& group, CpgCallbacks callbacks) {
     return *groups_.back();
 }
 
-void Corosync::publish(StatusKeys keys) {
-    control_->publish(std::move(keys));
-}
+void Corosync::publish(StatusKeys keys) { control_->publish(std::move(keys)); }
 
 // Found by a send, perhaps, in the middle of what the caller does: so it is reported at the end of the batch.
 void Corosync::handle_died() {

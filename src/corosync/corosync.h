@@ -1,5 +1,5 @@
-// Everything the daemon wants of corosync, on the loop's thread and without a call that blocks. Survives corosync: when it
-// dies, everything is reported lost, and told anew when it is back, any number of times.
+// Everything the daemon wants of corosync, on the loop's thread and without a call that blocks. Survives corosync: when
+// it dies, everything is reported lost, and told anew when it is back, any number of times.
 //
 // Order after (re)connection: on_config, on_cluster, on_up, on_quorum, and per group on_view.
 // Order after a loss: per group on_lost, on_quorum(false), on_lost.
@@ -28,8 +28,8 @@ struct CorosyncCallbacks {
     std::function<void()> on_up;
     std::function<void()> on_lost;
     std::function<void(bool quorate, RingId ring)> on_quorum;
-    // corosync was asked politely to stop: hand over what there is to hand over and call `allow` (once, from any thread).
-    // It goes on by itself after 3 s.
+    // corosync was asked politely to stop: hand over what there is to hand over and call `allow` (once, from any
+    // thread). It goes on by itself after 3 s.
     std::function<void(std::function<void()> allow)> on_shutdown;
 };
 
@@ -42,14 +42,16 @@ class Corosync {
 
     // Begins to connect, and goes on with it until stop().
     void start();
-    // Leaves all groups, removes the status keys; no callback comes any more. Waits 2 s at most. The Cpgs stay valid, dead.
+    // Leaves all groups, removes the status keys; no callback comes any more. Waits 2 s at most. The Cpgs stay valid,
+    // dead.
     void stop();
 
-    // Joins the CPG group "assent.NAME", before or after start(). The Cpg lives as long as this object. Names are unique.
+    // Joins the CPG group "assent.NAME", before or after start(). The Cpg lives as long as this object. Names are
+    // unique.
     Cpg& join(const std::string& group, CpgCallbacks callbacks);
 
-    // Shows these keys below "runtime.assent." instead of those of the call before: on change, at most once a second, again
-    // after a restart of corosync, and until stop(). Keys that cmap cannot take are left out.
+    // Shows these keys below "runtime.assent." instead of those of the call before: on change, at most once a second,
+    // again after a restart of corosync, and until stop(). Keys that cmap cannot take are left out.
     void publish(StatusKeys keys);
 
   private:

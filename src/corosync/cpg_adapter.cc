@@ -55,10 +55,7 @@ void totem_confchg(cpg_handle_t handle, cpg_ring_id ring, uint32_t count, const 
 }  // namespace
 
 Cpg::Cpg(Loop& loop, std::string group, CpgCallbacks callbacks, std::function<void()> on_dead)
-    : loop_(loop),
-      group_(std::move(group)),
-      callbacks_(std::move(callbacks)),
-      on_dead_(std::move(on_dead)),
+    : loop_(loop), group_(std::move(group)), callbacks_(std::move(callbacks)), on_dead_(std::move(on_dead)),
       outbox_([this](std::string_view message) { return mcast(message); }) {}
 
 int Cpg::open(CpgConnection& connection) {
@@ -88,9 +85,7 @@ int Cpg::open(CpgConnection& connection) {
     return CS_OK;
 }
 
-void Cpg::close(uint64_t handle) {
-    cpg_finalize(handle);
-}
+void Cpg::close(uint64_t handle) { cpg_finalize(handle); }
 
 void Cpg::adopt(const CpgConnection& connection) {
     connection_ = connection;
@@ -119,29 +114,25 @@ bool Cpg::send(std::string message) {
 void Cpg::flush() {
     if (connection_.fd < 0 || dead_) return;
     switch (outbox_.flush()) {
-    case Outbox::Flushed::all:
-        retry_us_ = kRetryMinUs;
-        break;
-    case Outbox::Flushed::unread:
-        retry_us_ = kRetryMinUs;
-        if (stuck_ != 0) break;
-        stuck_ = loop_.timer_once(kStuckUs, [this] {
-            stuck_ = 0;
-            dead(CS_ERR_TIMEOUT);
-        });
-        break;
-    case Outbox::Flushed::again:
-        ++retries_;
-        if (retry_ != 0) break;
-        retry_ = loop_.timer_once(retry_us_, [this] {
-            retry_ = 0;
-            flush();
-        });
-        retry_us_ = std::clamp(retry_us_ * 2, kRetryMinUs, kRetryMaxUs);
-        break;
-    case Outbox::Flushed::dead:
-        dead(CS_ERR_LIBRARY);
-        break;
+        case Outbox::Flushed::all: retry_us_ = kRetryMinUs; break;
+        case Outbox::Flushed::unread:
+            retry_us_ = kRetryMinUs;
+            if (stuck_ != 0) break;
+            stuck_ = loop_.timer_once(kStuckUs, [this] {
+                stuck_ = 0;
+                dead(CS_ERR_TIMEOUT);
+            });
+            break;
+        case Outbox::Flushed::again:
+            ++retries_;
+            if (retry_ != 0) break;
+            retry_ = loop_.timer_once(retry_us_, [this] {
+                retry_ = 0;
+                flush();
+            });
+            retry_us_ = std::clamp(retry_us_ * 2, kRetryMinUs, kRetryMaxUs);
+            break;
+        case Outbox::Flushed::dead: dead(CS_ERR_LIBRARY); break;
     }
 }
 

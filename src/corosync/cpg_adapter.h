@@ -1,7 +1,7 @@
 // One CPG group of corosync's: libcpg, model v1, one handle.
 //
-// open() and close() block and are for the control thread; everything else is for the loop's thread. Between them a handle
-// is handed over: adopt() gives it to the loop, and only after release() may it be closed.
+// open() and close() block and are for the control thread; everything else is for the loop's thread. Between them a
+// handle is handed over: adopt() gives it to the loop, and only after release() may it be closed.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,8 @@ struct CpgCallbacks {
     std::function<void(const CpgView&)> on_view;
     // A message of a process on `from`, one's own among them; the bytes are gone after the call.
     std::function<void(NodeId from, std::string_view message)> on_message;
-    // No view any more; what was sent and not yet self-delivered may be lost. on_view comes again when corosync is back.
+    // No view any more; what was sent and not yet self-delivered may be lost. on_view comes again when corosync is
+    // back.
     std::function<void()> on_lost;
 };
 
@@ -49,8 +50,8 @@ class Cpg {
     // Gives the handle back; `tell`: calls on_lost, if there had been an adopt.
     void release(bool tell);
 
-    // Multicasts in order, now or when corosync takes it. False, and nothing is sent, without a connection, for a message
-    // above Outbox::kMaxMessage and when Outbox::kMaxQueued bytes wait already.
+    // Multicasts in order, now or when corosync takes it. False, and nothing is sent, without a connection, for a
+    // message above Outbox::kMaxMessage and when Outbox::kMaxQueued bytes wait already.
     bool send(std::string message);
 
     const std::string& group() const { return group_; }

@@ -29,9 +29,8 @@ Outbox::Flushed Outbox::flush() {
 
 void Outbox::on_delivered(std::string_view message) {
     const uint64_t wanted = fingerprint(message);
-    const auto it = std::find_if(unread_.begin(), unread_.end(), [&](const Unread& u) {
-        return u.size == message.size() && u.fingerprint == wanted;
-    });
+    const auto it = std::find_if(unread_.begin(), unread_.end(),
+                                 [&](const Unread& u) { return u.size == message.size() && u.fingerprint == wanted; });
     if (it == unread_.end()) return;
     for (auto read = unread_.begin(); read != it + 1; ++read) unread_bytes_ -= read->size;
     unread_.erase(unread_.begin(), it + 1);
@@ -44,9 +43,7 @@ void Outbox::clear() {
 }
 
 // The head of a message has its sequence number: enough to tell it from its neighbours.
-uint64_t Outbox::fingerprint(std::string_view message) {
-    return std::hash<std::string_view>()(message.substr(0, 128));
-}
+uint64_t Outbox::fingerprint(std::string_view message) { return std::hash<std::string_view>()(message.substr(0, 128)); }
 
 bool Outbox::room(size_t size) const {
     return unread_.empty() || (unread_.size() < kMaxUnread && unread_bytes_ + size <= kMaxUnreadBytes);

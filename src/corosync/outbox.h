@@ -1,8 +1,9 @@
 // Messages on their way into CPG, in order. Pure: the call that multicasts is given to it.
 //
 // corosync answers "try again" while it synchronises or its queue is full, and says nothing when it has room again. And
-// cpg_mcast_joined spins inside libqb once about 280 messages of ours wait unread in shared memory (corosync is stopped, or
-// slow), so no more than a bound, in messages and bytes, is handed over before it comes back self-delivered.
+// cpg_mcast_joined spins inside libqb once about 280 messages of ours wait unread in shared memory (corosync is
+// stopped, or slow), so no more than a bound, in messages and bytes, is handed over before it comes back
+// self-delivered.
 #pragma once
 
 #include <cstdint>
@@ -19,16 +20,16 @@ class Outbox {
   public:
     using Mcast = std::function<Cs(std::string_view)>;
 
-    static constexpr size_t kMaxMessage = 1'047'552;         // larger ones CPG would cut into pieces
-    static constexpr size_t kMaxQueued = 64u << 20;          // bytes
-    static constexpr size_t kMaxUnread = 128;                // messages
-    static constexpr size_t kMaxUnreadBytes = 896u << 10;    // one larger message goes alone
+    static constexpr size_t kMaxMessage = 1'047'552;       // larger ones CPG would cut into pieces
+    static constexpr size_t kMaxQueued = 64u << 20;        // bytes
+    static constexpr size_t kMaxUnread = 128;              // messages
+    static constexpr size_t kMaxUnreadBytes = 896u << 10;  // one larger message goes alone
 
     enum class Flushed {
-        all,      // nothing waits
-        unread,   // the rest waits for own messages to be delivered
-        again,    // the rest waits for corosync: flush again in some milliseconds
-        dead,     // the connection is gone
+        all,     // nothing waits
+        unread,  // the rest waits for own messages to be delivered
+        again,   // the rest waits for corosync: flush again in some milliseconds
+        dead,    // the connection is gone
     };
 
     explicit Outbox(Mcast mcast) : mcast_(std::move(mcast)) {}

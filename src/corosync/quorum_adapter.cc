@@ -44,9 +44,7 @@ int Quorum::open(QuorumConnection& connection) {
     return CS_OK;
 }
 
-void Quorum::close(uint64_t handle) {
-    quorum_finalize(handle);
-}
+void Quorum::close(uint64_t handle) { quorum_finalize(handle); }
 
 void Quorum::adopt(const QuorumConnection& connection) {
     connection_ = connection;

@@ -16,8 +16,8 @@ struct QuorumConnection {
 
 class Quorum {
   public:
-    // The flag and the ring it was found in; may come with nothing changed, before or after CPG tells the same ring, and be
-    // true for seconds when it is so no more.
+    // The flag and the ring it was found in; may come with nothing changed, before or after CPG tells the same ring,
+    // and be true for seconds when it is so no more.
     using OnQuorum = std::function<void(bool quorate, RingId ring)>;
 
     Quorum(Loop& loop, OnQuorum on_quorum, std::function<void()> on_dead);

@@ -1,8 +1,8 @@
 // Turns CPG's callbacks into views. Pure: no corosync in it.
 //
-// CPG tells a ring change piece by piece: a configuration change with those who left, one with those who joined, more for
-// processes found dead, and last the ring id with the nodes of the ring. A view is complete with the last one. A process
-// that joins, leaves or dies in a ring gives a configuration change alone.
+// CPG tells a ring change piece by piece: a configuration change with those who left, one with those who joined, more
+// for processes found dead, and last the ring id with the nodes of the ring. A view is complete with the last one. A
+// process that joins, leaves or dies in a ring gives a configuration change alone.
 #pragma once
 
 #include <optional>
@@ -21,7 +21,10 @@ struct CpgView {
 class ViewTracker {
   public:
     // Forgets everything: a new connection.
-    void reset(NodeId local) { *this = ViewTracker(); local_ = local; }
+    void reset(NodeId local) {
+        *this = ViewTracker();
+        local_ = local;
+    }
 
     // A configuration change. `nodes`: those of the member list, in any order, a node as often as it has processes; the
     // lists of joined and left count for nothing, a node may be in both. `ring_follows`: somebody left or joined as a

@@ -8,17 +8,13 @@ namespace assent {
 
 namespace {
 
-Votequorum& self(uint64_t context) {
-    return *reinterpret_cast<Votequorum*>(context);
-}
+Votequorum& self(uint64_t context) { return *reinterpret_cast<Votequorum*>(context); }
 
 void on_quorum(votequorum_handle_t, uint64_t context, uint32_t, uint32_t, votequorum_node_t*) {
     self(context).set_changed();
 }
 
-void on_expected_votes(votequorum_handle_t, uint64_t context, uint32_t) {
-    self(context).set_changed();
-}
+void on_expected_votes(votequorum_handle_t, uint64_t context, uint32_t) { self(context).set_changed(); }
 
 void on_nodelist(votequorum_handle_t, uint64_t context, votequorum_ring_id_t, uint32_t, uint32_t*) {
     self(context).set_changed();
@@ -52,9 +48,7 @@ void Votequorum::close() {
     fd_ = -1;
 }
 
-int Votequorum::dispatch() {
-    return votequorum_dispatch(handle_, CS_DISPATCH_ALL);
-}
+int Votequorum::dispatch() { return votequorum_dispatch(handle_, CS_DISPATCH_ALL); }
 
 int Votequorum::read_votes(NodeId node, uint32_t& votes) {
     votequorum_info info{};
@@ -63,8 +57,6 @@ int Votequorum::read_votes(NodeId node, uint32_t& votes) {
     return e == CS_ERR_NOT_EXIST ? CS_OK : e;
 }
 
-bool Votequorum::take_changed() {
-    return std::exchange(changed_, false);
-}
+bool Votequorum::take_changed() { return std::exchange(changed_, false); }
 
 }  // namespace assent

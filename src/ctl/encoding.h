@@ -16,7 +16,7 @@ bool is_utf8(std::string_view bytes);
 std::string base64(std::string_view bytes);
 // `object[name]`, or `object[name + "_b64"]` if the bytes are not UTF-8.
 void add_bytes(Json& object, const std::string& name, std::string_view bytes);
-// On one line and harmless to a terminal: control characters, tabs, backslashes and what is not UTF-8 as \n, \t, \\, \xHH.
+// On one line and harmless to a terminal: control characters, backslashes and what is not UTF-8 as \n, \t, \\, \xHH.
 std::string one_line(std::string_view bytes);
 // One line of JSON; never fails: what is not UTF-8 in it is replaced.
 std::string dump(const Json& json);

@@ -60,7 +60,7 @@ bool needs_client_id(Verb verb) {
 
 int main(int argc, char** argv) {
     TimePoint began = Clock::now();
-    // With a standard stream closed, the socket would get its number. What stands in for it gives errors, as a closed one.
+    // With a standard stream closed, the socket would get its number. What stands in for it gives errors too.
     for (int fd = 0; fd <= 2; fd++) {
         if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd) return 1;
     }
@@ -70,7 +70,8 @@ int main(int argc, char** argv) {
         return print(parsed.exit_code, good ? parsed.text : "", good ? "" : parsed.text);
     }
     const Options& options = parsed.options;
-    TimePoint deadline = began + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.seconds));
+    TimePoint deadline =
+        began + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.seconds));
     DaemonChannel channel(options.socket, needs_client_id(options.verb) ? options.group : "");
     Context context{channel, deadline, wants_colors(options),
                     [deadline] { return read_all(STDIN_FILENO, deadline, kMaxInput); }};

@@ -108,7 +108,9 @@ void Tree::add_global() {
     app.add_option("-s,--socket", options.socket, "the daemon's unix socket, or HOST:PORT")
         ->capture_default_str()
         ->type_name("SOCKET");
-    app.add_option("-g,--group", options.group, "the replicated application")->capture_default_str()->type_name("GROUP");
+    app.add_option("-g,--group", options.group, "the replicated application")
+        ->capture_default_str()
+        ->type_name("GROUP");
     app.add_option("-o,--output", form, "form of the output")
         ->check(one_of({"text", "json"}))
         ->capture_default_str()
@@ -127,7 +129,8 @@ void Tree::add_cluster() {
     verb(Verb::status, "status", "can this node write and read, and why not; master, voters, indexes");
 
     CLI::App* master = verb(Verb::master, "master", "who is the master; move it");
-    CLI::App* move = master->add_subcommand("move", "hand mastership over to NODE, or to whoever is best")->fallthrough();
+    CLI::App* move =
+        master->add_subcommand("move", "hand mastership over to NODE, or to whoever is best")->fallthrough();
     verbs[move] = Verb::move_master;
     move->add_option("NODE", options.node, "node id")->check(positive())->type_name("");
 
@@ -140,7 +143,8 @@ void Tree::add_cluster() {
         ->check(positive())
         ->type_name("");
 
-    verb(Verb::write, "write", "write standard input, as it is, to any application; its result goes to standard output");
+    verb(Verb::write, "write",
+         "write standard input, as it is, to any application; its result goes to standard output");
     add_level(verb(Verb::read, "read", "send standard input, as it is, as a query to any application"));
 }
 

@@ -19,7 +19,7 @@ struct Options {
     Color color = Color::automatic;
 
     Verb verb = Verb::status;
-    std::string key;  // prefix of a scan
+    std::string key;        // prefix of a scan
     std::string value;      // of put; the new one of cas
     std::string old_value;  // of cas
     bool create = false;    // cas: the key must not exist yet

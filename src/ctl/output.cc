@@ -46,7 +46,9 @@ std::string advice(Exit code, const Options& options) {
         case Exit::not_permitted: return "Be root, or a member of the unix group assent";
         case Exit::no_majority:
         case Exit::no_master: return "Who is missing: " + same_command(options) + " status";
-        case Exit::timed_out: return "Allow more time with -t SECONDS, or see: " + same_command(options) + " status";
+        case Exit::timed_out:
+            if (options.verb == Verb::status) return "Does assentd hang? See: systemctl status assentd";
+            return "Allow more time with -t SECONDS, or see: " + same_command(options) + " status";
         case Exit::usage: return "All verbs and options: assentctl --help";
         default: return "";
     }
@@ -118,14 +120,12 @@ Printed print_write(const WriteResult& result, const Options& options) {
             printed.out = fmt::format("{}: index {}, epoch {}\n", options.verb == Verb::outcome ? "confirmed" : "done",
                                       result.index, result.epoch);
             break;
-        case Exit::unknown:
-            printed = print_unknown(result, options);
-            break;
+        case Exit::unknown: printed = print_unknown(result, options); break;
         case Exit::cancelled:
-            printed = {result.code, "", complaint(result.code, result.reason) + "\n  It has not taken effect and never will\n"};
+            printed = {result.code, "",
+                       complaint(result.code, result.reason) + "\n  It has not taken effect and never will\n"};
             break;
-        default:
-            printed = print_failure(result.code, result.reason, options, options.verb != Verb::outcome);
+        default: printed = print_failure(result.code, result.reason, options, options.verb != Verb::outcome);
     }
     printed.code = result.code;
     if (options.form == Form::json) printed.out = dump(write_json(result)) + "\n";

@@ -9,7 +9,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kMaxPause(250);
-// The daemon is given a little less time than is left, so that its own answer, which says more than silence, comes in time.
+// The daemon gets a little less time than is left: its own answer says more than silence, and has to come in time.
 constexpr milliseconds kMaxMargin(100);
 
 bool is_worth_repeating(Exit code) {
@@ -18,7 +18,8 @@ bool is_worth_repeating(Exit code) {
 
 // A later attempt's failure to get any answer tells less than what a daemon said before.
 bool tells_less(Exit later, Exit before) {
-    return (later == Exit::unreachable || later == Exit::timed_out) && (before == Exit::busy || before == Exit::no_master);
+    return (later == Exit::unreachable || later == Exit::timed_out) &&
+           (before == Exit::busy || before == Exit::no_master);
 }
 
 uint64_t daemon_limit_ms(Clock::duration left) {

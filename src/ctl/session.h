@@ -1,5 +1,5 @@
-// One request to the daemon, brought to an end within the command's time limit: reconnects, repeats what may be repeated,
-// and never calls a write "not done" that a daemon may have taken.
+// One request to the daemon, brought to an end within the command's time limit: reconnects, repeats what may be
+// repeated, and never calls a write "not done" that a daemon may have taken.
 #pragma once
 
 #include <chrono>
@@ -31,8 +31,8 @@ class Channel {
     virtual std::optional<Problem> open(TimePoint deadline) = 0;
     // The client id that came with the newest hello; none: the daemon could not give one.
     virtual std::optional<Client> client() const = 0;
-    // Only while open. Failures come as a reply too, as from assent::Client::call: TIMED_OUT or NOT_REACHABLE if nothing was
-    // done, UNKNOWN for a write that had been sent. A session that was lost is no longer open.
+    // Only while open. Failures come as a reply too, as from assent::Client::call: TIMED_OUT or NOT_REACHABLE if nothing
+    // was done, UNKNOWN for a write that had been sent. A session that was lost is no longer open.
     virtual pb::Reply call(const pb::Request& request, TimePoint deadline) = 0;
     virtual TimePoint now() const { return Clock::now(); }
     virtual void pause(Clock::duration how_long);

@@ -69,8 +69,8 @@ std::string table(const std::vector<Row>& rows) {
 }
 
 std::string nodes_table(const Json& nodes, uint32_t master, const Json& self) {
-    static constexpr const char* kFields[] = {"node", "name", "votes", "present", "durable", "accepted", "lag",
-                                              "application", "ledger_id"};
+    static constexpr const char* kFields[] = {"node",     "name", "votes",       "present",  "durable",
+                                              "accepted", "lag",  "application", "ledger_id"};
     Row head;
     for (const char* field : kFields) head.push_back(std::string(field) == "ledger_id" ? "ledger id" : field);
     head.push_back("");
@@ -101,9 +101,9 @@ std::string yes_or_no(bool yes, const std::string& reason, bool colors) {
 }
 
 std::string members_list(const Json& members) {
-    if (!members.is_array() || members.empty()) return "nobody";
-    std::string text;
-    for (const Json& member : members) text += (text.empty() ? "" : " ") + cell(member);
+    if (!members.is_array() || members.empty()) return "no nodes";
+    std::string text = "nodes";
+    for (const Json& member : members) text += " " + cell(member);
     return text;
 }
 
@@ -128,8 +128,8 @@ std::string status_text(const Json& s, bool colors) {
     text += fmt::format("master:      {}, epoch {}\n", master_cell(s), cell(s, {"epoch"}));
     text += fmt::format("this node:   {}, {}, {}, group {}\n", cell(s, {"node"}), cell(s, {"state"}),
                         flag(s, "quorate") ? "quorate" : "not quorate", cell(s, {"group"}));
-    text += fmt::format("view:        nodes {}, ring {}\n", members_list(at(s, {"view", "members"})),
-                        cell(s, {"view", "ring"}));
+    text +=
+        fmt::format("view:        {}, ring {}\n", members_list(at(s, {"view", "members"})), cell(s, {"view", "ring"}));
     const Json& index = at(s, {"index"});
     text += fmt::format("indexes:     confirmed {}, applied {}, stored {}, durable {}, last {}, first {}\n",
                         cell(index, {"confirmed"}), cell(index, {"applied"}), cell(index, {"stored"}),

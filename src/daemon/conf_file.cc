@@ -1,5 +1,5 @@
-// The syntax of corosync.conf, as corosync's own coroparse.c has it: "name {" opens a section, "}" closes it, "key: value"
-// is the rest; comments take a whole line.
+// The syntax of corosync.conf, as corosync's own coroparse.c has it: "name {" opens a section, "}" closes it, "key:
+// value" is the rest; comments take a whole line.
 #include <algorithm>
 #include <cctype>
 #include <string_view>
@@ -13,8 +13,8 @@ namespace {
 
 constexpr int kExitConfig = 78;
 constexpr size_t kMaxFile = 4u << 20;
-constexpr size_t kMaxLine = 510;   // corosync's buffer
-constexpr size_t kMaxPath = 255;   // of a key, sections included
+constexpr size_t kMaxLine = 510;  // corosync's buffer
+constexpr size_t kMaxPath = 255;  // of a key, sections included
 constexpr size_t kMaxDepth = 64;
 constexpr std::string_view kSection = "assent.";
 
@@ -86,8 +86,8 @@ class ConfFile {
     }
 
     size_t line_ = 0;
-    std::string path_;           // of the section at hand, with dots
-    std::vector<size_t> open_;   // how long the path was outside each open section
+    std::string path_;          // of the section at hand, with dots
+    std::vector<size_t> open_;  // how long the path was outside each open section
     std::map<std::string, std::string> section_;
 };
 

@@ -137,7 +137,8 @@ bool take_groups(DaemonConfig& c, const std::string& text) {
 const Keys<DaemonConfig>& keys() {
     static const Keys<DaemonConfig> all = {
         {"groups",
-         {"1 to 16 different names of up to 32 letters a-z, digits, _ and -, a letter first, none of them a key of its own",
+         {"1 to 16 different names of up to 32 letters a-z, digits, _ and -, a letter first, none of them a key of its "
+          "own",
           take_groups}},
         {"port", number(&DaemonConfig::port, 1, 65535)},
         {"listen", {"an IP address of this host", take_listen}},
@@ -150,8 +151,9 @@ const Keys<DaemonConfig>& keys() {
         {"ledger_segment_bytes", bytes(&DaemonConfig::ledger_segment_bytes, kMiB, kGiB)},
         {"ledger_retain_bytes", bytes(&DaemonConfig::ledger_retain_bytes, kMiB, 1024 * kGiB)},
         {"ledger_quota_bytes", bytes(&DaemonConfig::ledger_quota_bytes, 16 * kMiB, 16384 * kGiB)},
-        {"tls", {"\"off\": this build has no TLS yet, so the side channel must run on a trusted network",
-                 [](DaemonConfig&, const std::string& text) { return text == "off" || text == "no"; }}},
+        {"tls",
+         {"\"off\": this build has no TLS yet, so the side channel must run on a trusted network",
+          [](DaemonConfig&, const std::string& text) { return text == "off" || text == "no"; }}},
         {"ack_path", {"auto or cpg", take_ack_path}},
     };
     return all;
@@ -170,8 +172,9 @@ bool take_priority(GroupConfig& g, const std::string& text) {
 
 const Keys<GroupConfig>& group_keys() {
     static const Keys<GroupConfig> all = {
-        {"application", {"\"kv\": this build has no attached applications yet",
-                         [](GroupConfig&, const std::string& text) { return text == "kv"; }}},
+        {"application",
+         {"\"kv\": this build has no attached applications yet",
+          [](GroupConfig&, const std::string& text) { return text == "kv"; }}},
         {"user", {"the name of a user", take_user}},
         {"priority", {"a number from 0 to 1000", take_priority}},
     };
@@ -184,10 +187,13 @@ class Parser {
 
     DaemonConfig parse() {
         // The names first: they say which subsections are groups.
-        if (section_.contains("groups")) take("groups", keys(), "groups", section_.at("groups"), config_);
-        else config_.groups.emplace_back().name = "kv";
+        if (section_.contains("groups"))
+            take("groups", keys(), "groups", section_.at("groups"), config_);
+        else
+            config_.groups.emplace_back().name = "kv";
         for (const GroupConfig& g : config_.groups)
-            if (keys().contains(g.name)) problem("assent.groups: " + quoted(g.name) + " is a key of its own: name it otherwise");
+            if (keys().contains(g.name))
+                problem("assent.groups: " + quoted(g.name) + " is a key of its own: name it otherwise");
         for (const auto& [key, value] : section_) {
             if (key != "groups") take_key(key, value);
         }
@@ -207,8 +213,10 @@ class Parser {
         if (group != config_.groups.end()) return take(key, group_keys(), rest, value, *group);
         GroupConfig unused;
         // Corosync keeps a removed section until it restarts, so this may be no mistake.
-        if (group_keys().contains(rest) && valid_name(name)) unlisted(name);
-        else take(key, group_keys(), rest, value, unused);
+        if (group_keys().contains(rest) && valid_name(name))
+            unlisted(name);
+        else
+            take(key, group_keys(), rest, value, unused);
     }
 
     template <typename Target>
@@ -222,7 +230,8 @@ class Parser {
         problem(text);
     }
 
-    template <typename Target> void unknown(const std::string& path, const Keys<Target>& known, const std::string& key) {
+    template <typename Target>
+    void unknown(const std::string& path, const Keys<Target>& known, const std::string& key) {
         std::string nearest;
         size_t best = 4;  // farther is no slip of the finger
         for (const auto& [name, rule] : known) {
@@ -232,7 +241,8 @@ class Parser {
                 nearest = name;
             }
         }
-        problem("there is no key " + quoted("assent." + path) + (nearest.empty() ? "" : "; did you mean " + nearest + "?"));
+        problem("there is no key " + quoted("assent." + path) +
+                (nearest.empty() ? "" : "; did you mean " + nearest + "?"));
     }
 
     void unlisted(const std::string& name) {
@@ -244,12 +254,14 @@ class Parser {
     void check_together() {
         const DaemonConfig& c = config_;
         const auto ms = [](int64_t v) { return " (" + std::to_string(v) + ")"; };
-        if (c.client_port == c.port) problem("assent.client_port and assent.port are the same: give them different ports");
+        if (c.client_port == c.port)
+            problem("assent.client_port and assent.port are the same: give them different ports");
         if (c.master_timeout_ms <= c.lease_ms)
-            problem("assent.master_timeout_ms" + ms(c.master_timeout_ms) + " must be above assent.lease_ms" + ms(c.lease_ms));
+            problem("assent.master_timeout_ms" + ms(c.master_timeout_ms) + " must be above assent.lease_ms" +
+                    ms(c.lease_ms));
         if (c.master_timeout_ms < 2 * c.heartbeat_ms)
-            problem("assent.master_timeout_ms" + ms(c.master_timeout_ms) + " must be at least twice assent.heartbeat_ms" +
-                    ms(c.heartbeat_ms));
+            problem("assent.master_timeout_ms" + ms(c.master_timeout_ms) +
+                    " must be at least twice assent.heartbeat_ms" + ms(c.heartbeat_ms));
         if (c.lease_ms != 0 && c.lease_ms < 2 * c.heartbeat_ms)
             problem("assent.lease_ms" + ms(c.lease_ms) + " must be 0 or at least twice assent.heartbeat_ms" +
                     ms(c.heartbeat_ms) + ", which renews it");
@@ -277,8 +289,6 @@ class Parser {
 
 }  // namespace
 
-DaemonConfig parse_config(const Section& section) {
-    return Parser(section).parse();
-}
+DaemonConfig parse_config(const Section& section) { return Parser(section).parse(); }
 
 }  // namespace assent

@@ -40,12 +40,12 @@ struct DaemonConfig {
 };
 
 // `section`: the keys below "assent." without that prefix; empty gives the defaults, with one group, kv.
-// Throws Failure with exit code 78 and every problem found: an unknown key, a value out of range, values that contradict
-// each other.
+// Throws Failure with exit code 78 and every problem found: an unknown key, a value out of range, values that
+// contradict each other.
 DaemonConfig parse_config(const std::map<std::string, std::string>& section);
 
-// The section "assent" from the text of a corosync.conf, by corosync's own rules of syntax, for when corosync does not run.
-// Throws Failure with exit code 78 and the number of the line.
+// The section "assent" from the text of a corosync.conf, by corosync's own rules of syntax, for when corosync does not
+// run. Throws Failure with exit code 78 and the number of the line.
 std::map<std::string, std::string> parse_corosync_conf(const std::string& text);
 
 }  // namespace assent

@@ -1,4 +1,5 @@
-// Files and syncs as the ledger needs them. Tests and the simulator put memory with faults in their place (memory_env.h).
+// Files and syncs as the ledger needs them. Tests and the simulator put memory with faults in their place
+// (memory_env.h).
 #pragma once
 
 #include <cstdint>

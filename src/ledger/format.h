@@ -35,7 +35,7 @@ BlockError decode_state(std::string_view bytes, StateBlock& block);
 struct SegmentBlock {
     LedgerId ledger;
     uint64_t number = 0;
-    uint64_t capacity = 0;   // bytes that were there, and synced, before the first record: a shorter file was cut by somebody
+    uint64_t capacity = 0;   // bytes there, and synced, before the first record: a shorter file was cut by somebody
     bool operator==(const SegmentBlock&) const = default;
 };
 std::string encode_segment(const SegmentBlock& block);                    // kBlockBytes
@@ -69,7 +69,7 @@ uint32_t use_of(LedgerId ledger, uint64_t segment);
 constexpr uint32_t record_bytes(uint32_t payload) {
     return (kRecordHeaderBytes + payload + kRecordAlign - 1) / kRecordAlign * kRecordAlign;
 }
-// The buffer holds, from `at` on, kRecordHeaderBytes of room and the payload: pads, fills the header, sets size and crc.
+// The buffer holds, from `at` on, kRecordHeaderBytes of room and the payload: pads, fills the header (size, crc).
 void finish_record(std::string& buffer, size_t at, RecordHeader& header);
 // From kRecordHeaderBytes bytes. False if no record can look so; the checksum is not looked at.
 bool parse_record(std::string_view bytes, RecordHeader& header);

@@ -28,8 +28,8 @@ class ThreadedLedger : public Ledger {
     ThreadedLedger(std::unique_ptr<Store> store, const std::string& dir) : dir_(dir), store_(std::move(store)) {
         handler_ = [dir](const std::string& what) {
             std::fprintf(stderr,
-                         "assentd: the ledger in %s failed: %s. What to do: see to the disk (room, errors in the system log) "
-                         "and start again; the process ends now, as nothing that it says could be relied on.\n",
+                         "assentd: the ledger in %s failed: %s. What to do: see to the disk (room, errors in the system "
+                         "log) and start again; the process ends now, as nothing that it says could be relied on.\n",
                          dir.c_str(), what.c_str());
             ::_exit(1);
         };
@@ -78,7 +78,7 @@ class ThreadedLedger : public Ledger {
             const std::lock_guard guard(mutex_);
             if (hidden_from_ && completed_.load(std::memory_order_relaxed) < hidden_until_.value) {
                 if (from >= hidden_from_) {
-                    return Error{"entry " + std::to_string(from.value) + " is being truncated from the ledger in " + dir_};
+                    return Error{"entry " + std::to_string(from.value) + " is being truncated in " + dir_};
                 }
                 upto = std::min(upto, prior(hidden_from_));
             } else {

@@ -25,7 +25,8 @@ struct FaultEnv::Inode {
 class FaultEnv::MemoryFile : public File {
   public:
     MemoryFile(FaultEnv& env, std::shared_ptr<Inode> inode, std::string path, bool writable)
-        : env_(env), inode_(std::move(inode)), path_(std::move(path)), generation_(env.generation_), writable_(writable) {}
+        : env_(env), inode_(std::move(inode)), path_(std::move(path)), generation_(env.generation_),
+          writable_(writable) {}
 
     Result<size_t> read_at(uint64_t offset, char* to, size_t size) override {
         const std::lock_guard guard(env_.mutex_);

@@ -1,8 +1,8 @@
 // Files in memory that lose what was not synced: for tests and the simulator. All chance comes from a seed.
 //
 // What a power loss may do: of each unsynced write any of its sectors (of the file's 512-byte grid) is there or not; of
-// the unsynced names in a folder any change is there or not. A sync that failed leaves what it should have written readable
-// until forget_cache(), and no later sync brings it to the disk, as with Linux.
+// the unsynced names in a folder any change is there or not. A sync that failed leaves what it should have written
+// readable until forget_cache(), and no later sync brings it to the disk, as with Linux.
 #pragma once
 
 #include <functional>
@@ -36,7 +36,7 @@ class FaultEnv : public Env {
 
     // The power is cut. Files opened before are dead, locks are free; what an observer could not have lost is there.
     void crash(Loss loss = Loss::some);
-    // The nth operation of this kind from now on fails (1: the next one), once; of a write, chance says what was written.
+    // The nth operation of this kind from now on fails (1: the next), once; of a write, chance says what was written.
     void fail(Op op, uint64_t nth = 1);
     // Called before each operation, with the path: a test counts, or throws itself out. Empty: none.
     void on_operation(std::function<void(Op, const std::string&)> hook);

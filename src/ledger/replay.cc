@@ -1,5 +1,7 @@
 #include "ledger/replay.h"
 
+#include <algorithm>
+
 #include "ledger/advice.h"
 #include "ledger/state_file.h"
 
@@ -21,19 +23,20 @@ class Walker {
         }
         if (!found_.outline.first && found_.outline.last.index) {
             damaged(segments_.begin()->second, kBlockBytes,
-                    "entry " + std::to_string(found_.outline.last.index.value) + " should precede it, but no entry follows");
+                    "it follows entry " + std::to_string(found_.outline.last.index.value) + ", but no entry is there");
         }
         return std::move(found_);
     }
 
   private:
     [[noreturn]] void damaged(const Segment& segment, uint64_t offset, const std::string& why) const {
-        throw Failure(segment.path + " is damaged at offset " + std::to_string(offset) + ": " + why + "." + advice(dir_));
+        throw Failure(segment.path + " is damaged at offset " + std::to_string(offset) + ": " + why + "." +
+                      advice(dir_));
     }
 
     // True if the segment goes on in the next one, else found_ tells where it stops.
     bool walk(const Segment& segment) {
-        Window window(*segment.file, kChunk);
+        Window window(*segment.file, std::min<uint64_t>(kChunk, segment.capacity));
         found_.segment = segment.number;
         found_.offset = kBlockBytes;
         found_.ended = false;
@@ -110,8 +113,9 @@ class Walker {
     void refuse_if_damaged(Segments::const_iterator at) const {
         const uint64_t stop = found_.offset;
         if (const uint64_t proof = later_record(at->second, stop + kRecordAlign, stop)) {
-            damaged(at->second, stop, "the record there fails its check, and the one at offset " + std::to_string(proof) +
-                                          " was written after it had reached the disk, so this is no unfinished write");
+            damaged(at->second, stop,
+                    "the record there fails its check, and the one at offset " + std::to_string(proof) +
+                        " was written after it had reached the disk, so this is no unfinished write");
         }
         for (auto it = std::next(at); it != segments_.end(); ++it) {
             const uint64_t proof = later_record(it->second, kBlockBytes, 0);
@@ -123,7 +127,7 @@ class Walker {
 
     // The first valid record of this use at or above `from` that says that more than `stop` was synced; 0: none.
     uint64_t later_record(const Segment& segment, uint64_t from, uint64_t stop) const {
-        Window window(*segment.file, kChunk);
+        Window window(*segment.file, std::min<uint64_t>(kChunk, segment.capacity));
         for (uint64_t offset = from;; offset += kRecordAlign) {
             auto head = window.at(offset, kRecordHeaderBytes);
             if (!head) throw Failure(head.error() + "." + advice(dir_));

@@ -12,7 +12,8 @@ namespace assent::ledger {
 using Segments = std::map<uint32_t, Segment>;
 
 // Each valid record in order, before it is applied.
-using RecordVisitor = std::function<void(const Segment&, uint32_t offset, const RecordHeader&, std::string_view payload)>;
+using RecordVisitor =
+    std::function<void(const Segment&, uint32_t offset, const RecordHeader&, std::string_view payload)>;
 
 struct Replayed {
     Outline outline;
@@ -27,7 +28,8 @@ struct Replayed {
 // Throws Failure naming file and offset at damage. No segments: an empty ledger.
 Replayed replay(const std::string& dir, const Segments& segments, const RecordVisitor& visit = {});
 
-// For tools: every valid record up to the end; nothing is changed. Throws Failure as a start would, also if a daemon runs.
+// For tools: every valid record up to the end; nothing is changed. Throws Failure as a start would, also if a daemon
+// runs.
 void walk(Env& env, const std::string& dir, const RecordVisitor& visit);
 
 }  // namespace assent::ledger

@@ -56,7 +56,8 @@ Segment open_segment(Env& env, const std::string& dir, uint32_t number, LedgerId
     switch (decode_segment(*bytes, block)) {
         case BlockError::none: break;
         case BlockError::newer: throw Failure(path + kNewer);
-        case BlockError::damaged: throw Failure(path + " is damaged at offset 0: its header fails the check." + advice(dir));
+        case BlockError::damaged:
+            throw Failure(path + " is damaged at offset 0: its header fails the check." + advice(dir));
     }
     if (block.ledger != ledger || block.number != number) {
         throw Failure(path + " is not this ledger's segment " + std::to_string(number) +

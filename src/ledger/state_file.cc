@@ -51,7 +51,8 @@ bool StateFile::load(StateBlock& block, Env::Access access) {
         throw Failure("no copy of the ballot is whole: " + path(0) + " and " + path(1) +
                       " are damaged or missing." + advice(dir_));
     }
-    for (int copy = 0; copy < 2 && access == Env::Access::write; ++copy) {  // a missing one is made empty; the next save fills it
+    // A missing one is made empty; the next save fills it.
+    for (int copy = 0; copy < 2 && access == Env::Access::write; ++copy) {
         if (files_[copy]) continue;
         auto file = env_.open(path(copy), Env::Access::create);
         if (!file) throw Failure(file.error());

@@ -11,7 +11,7 @@ namespace {
 void must(const Trouble& trouble) {
     if (!trouble) return;
     throw Failure(trouble->text +
-                  ". What to do: see to it that the disk works and has room, then start again; nothing is lost by that.");
+                  ". What to do: see to it that the disk works and has room, then start again; that loses nothing.");
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ void Store::recover(Opened& opened) {
     if (state_.state.node != options_.node) {
         throw Failure("the ledger in " + dir + " belongs to node " + std::to_string(state_.state.node.value) +
                       ", but this is node " + std::to_string(options_.node.value) +
-                      ". What to do: correct the node id in corosync.conf, or move the folder away to begin as a new node.");
+                      ". What to do: correct the node id in corosync.conf, or move the folder away and join anew.");
     }
     for (uint64_t n = state_.first_segment; n <= state_.last_segment; ++n) {
         segments_.emplace(uint32_t(n), open_segment(env_, dir, uint32_t(n), state_.state.ledger, Env::Access::write));
@@ -80,8 +80,8 @@ void Store::format() {
     if (!names) throw Failure(names.error());
     for (const std::string& name : *names) {
         if (segment_number(name) == 0) continue;
-        throw Failure(dir + " holds " + name + ", but the ballot (" + StateFile::kNames[0] + ", " + StateFile::kNames[1] +
-                      ") is missing." + advice(dir));
+        throw Failure(dir + " holds " + name + ", but the ballot (" + StateFile::kNames[0] + ", " +
+                      StateFile::kNames[1] + ") is missing." + advice(dir));
     }
     if (!options_.create) throw Failure("there is no ledger in " + dir);
     state_.state.ledger = options_.fresh_ledger;
@@ -157,13 +157,13 @@ Result<std::vector<EntryPtr>> Store::read(Index from, Index upto, uint64_t max_b
         if (!record) return Error{record.error()};
         const RecordHeader& h = record->header;
         const bool right = record->found && h.kind == RecordKind::entry && h.index == index.value;
-        auto entry = right ? wire::decode_entry(record->payload) : Result<EntryPtr>(Error{"its record fails the check"});
+        auto entry = right ? wire::decode_entry(record->payload) : Result<EntryPtr>(Error{"the record is damaged"});
         if (entry && (*entry)->position() != Position{Epoch(h.epoch), index}) {
             entry = Result<EntryPtr>(Error{"its record holds another entry"});
         }
         if (!entry) {
-            return Error{"cannot read entry " + std::to_string(index.value) + " at offset " + std::to_string(at.offset) +
-                         " of " + segment.path + ": " + entry.error()};
+            return Error{"cannot read entry " + std::to_string(index.value) + " at offset " +
+                         std::to_string(at.offset) + " of " + segment.path + ": " + entry.error()};
         }
         bytes += weight(**entry);
         if (!entries.empty() && bytes > max_bytes) break;

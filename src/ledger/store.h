@@ -1,4 +1,4 @@
-// The ledger without a thread: write, then sync, then it is durable. The simulator uses it as it is; Ledger adds the thread.
+// The ledger without a thread: write, then sync, then it is durable. The simulator uses it so; Ledger adds the thread.
 #pragma once
 
 #include <memory>
@@ -22,8 +22,8 @@ class Store {
     Store(const Store&) = delete;
     Store& operator=(const Store&) = delete;
 
-    // Carried out in order but for the last state in it, which is written and synced first. Nothing else is durable, and
-    // nothing can be read, before sync().
+    // Carried out in order but for the last state in it, which is written and synced first. Nothing else is durable,
+    // and nothing can be read, before sync().
     Trouble write(std::span<const Persist> batch);
     // One fdatasync of the segment that write() left (those it filled were synced when it went on to the next).
     Trouble sync();

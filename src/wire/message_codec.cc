@@ -62,18 +62,20 @@ bool give_entries(std::vector<EntryPtr> entries, Message& message) {
     return entries.empty();
 }
 
-// Takes the entries from the end of the envelope; `head` is what comes before them.
-Result<std::vector<EntryPtr>> take_entries(std::string_view body, std::string_view& head) {
-    std::vector<EntryPtr> entries;
-    head = body;
+// What comes before the entries; `rest` is the entries. Nothing of them has been looked at.
+std::string_view split(std::string_view body, std::string_view& rest) {
     Scanner scanner(body);
+    while (scanner.next() && scanner.field() != kEntriesField) continue;
+    const size_t size = scanner.ok() && scanner.field() == kEntriesField ? scanner.begin() : body.size();
+    rest = body.substr(size);
+    return body.substr(0, size);
+}
+
+Result<std::vector<EntryPtr>> take_entries(std::string_view rest) {
+    std::vector<EntryPtr> entries;
+    Scanner scanner(rest);
     while (scanner.next()) {
-        if (scanner.field() != kEntriesField) {
-            if (!entries.empty()) return malformed("something follows its entries");
-            continue;
-        }
-        if (!scanner.is_bytes()) return malformed("its entries have another type");
-        if (entries.empty()) head = body.substr(0, scanner.begin());
+        if (scanner.field() != kEntriesField || !scanner.is_bytes()) return malformed("something follows its entries");
         if (entries.size() == kMaxEntries) return malformed("it has more than 65536 entries");
         Result<EntryPtr> entry = decode_entry(scanner.value());
         if (!entry) return Error{entry.error()};
@@ -116,9 +118,8 @@ Result<Envelope> decode_message(std::string_view bytes) {
     if (bytes.size() < kPrefix || bytes.substr(0, kMagic.size()) != kMagic) return malformed("it is not one of assent's");
     const std::string_view body = bytes.substr(kPrefix);
     if (crc32c(body) != get_u32(bytes.data() + kMagic.size())) return malformed("its checksum is wrong");
-    std::string_view head;
-    Result<std::vector<EntryPtr>> entries = take_entries(body, head);
-    if (!entries) return Error{entries.error()};
+    std::string_view rest;
+    const std::string_view head = split(body, rest);
     if (head.size() > kMaxHead) return malformed("more than 1 MiB come before its entries");
 
     pb::Envelope envelope;
@@ -130,6 +131,8 @@ Result<Envelope> decode_message(std::string_view bytes) {
     if (envelope.group().size() > kMaxGroup) return malformed("its group's name is longer than 64 bytes");
     Result<Message> message = message_of(envelope);
     if (!message) return Error{message.error()};
+    Result<std::vector<EntryPtr>> entries = take_entries(rest);
+    if (!entries) return Error{entries.error()};
     if (!give_entries(std::move(*entries), *message)) return malformed("its kind carries no such entries");
     return Envelope{std::move(*envelope.mutable_group()), header_of(envelope.header()), std::move(*message)};
 }

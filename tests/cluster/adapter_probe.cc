@@ -1,8 +1,8 @@
 // Drives the adapters against a real corosync and tells on standard output what they saw; see adapter_probe.sh.
 //
 // usage: adapter_probe COUNT SIZE
-// Multicasts COUNT messages of SIZE bytes in every session, checks that they come back in order, prints one line for each
-// event, and ends on SIGTERM.
+// Multicasts COUNT messages of SIZE bytes in every session, checks that they come back in order, prints one line for
+// each event, and ends on SIGTERM.
 #include <signal.h>
 
 #include <cstdio>
@@ -58,7 +58,8 @@ struct Probe {
         }
         if (++received == count) {
             const double seconds = double(raw_now_us() - started_us) / 1e6;
-            std::printf("received %u in %.3f s, %llu retries\n", received, seconds, (unsigned long long)group->retries());
+            std::printf("received %u in %.3f s, %llu retries\n", received, seconds,
+                        (unsigned long long)group->retries());
         }
         fill();
     }
@@ -82,8 +83,8 @@ struct Probe {
         local = cluster.local;
         std::printf("cluster %s local %u:", cluster.name.c_str(), cluster.local.value);
         for (const Node& n : cluster.nodes)
-            std::printf(" %u=%s,%s,votes=%u", n.id.value, n.name.c_str(), n.addresses.empty() ? "" : n.addresses[0].c_str(),
-                        n.votes);
+            std::printf(" %u=%s,%s,votes=%u", n.id.value, n.name.c_str(),
+                        n.addresses.empty() ? "" : n.addresses[0].c_str(), n.votes);
         std::printf("\n");
     }
 
@@ -107,7 +108,8 @@ struct Probe {
         };
         callbacks.on_lost = [] { std::printf("lost\n"); };
         callbacks.on_quorum = [](bool quorate, RingId ring) {
-            std::printf("quorum %d ring %u.%llu\n", quorate, ring.representative.value, (unsigned long long)ring.sequence);
+            std::printf("quorum %d ring %u.%llu\n", quorate, ring.representative.value,
+                        (unsigned long long)ring.sequence);
         };
         callbacks.on_shutdown = [this](std::function<void()> allow) {
             std::printf("shutdown\n");

@@ -17,6 +17,9 @@ class Surprise(Exception):
     """The product did not do what the story says."""
 
 
+FAILURES = (BuildFailed, Surprise, TimedOut, AssertionError, RuntimeError, OSError, subprocess.SubprocessError)
+
+
 def shown(terminal, host, *arguments, timed=False, timeout=None, expect=0):
     """Runs assentctl on a host as typed, shows command and answer; returns the answer."""
     words = (["-t", str(timeout)] if timeout else []) + list(arguments)
@@ -61,8 +64,9 @@ def hang_two(terminal, cluster):
         terminal.command(f"node{host.node}", f"kill -STOP {host.daemon.pid}     # its assentd")
         host.daemon.pause()
     answer, told = ask_while_hung(terminal, master)
-    terminal.good(f"""Exit code {answer.rc}, not "done": no majority has accepted it, so nobody may be told that it will
-        stay.""" + (" It is not taken back either: it is open until the others answer." if answer.rc == 112 else ""))
+    terminal.good(f'Exit code {answer.rc}, not "done": no majority has acknowledged it, so nobody may be told that it '
+                  "stays." + (" It is not taken back either: it is open until the others answer."
+                              if answer.rc == 112 else ""))
     terminal.say("Now they go on, and the client asks what became of its write:")
     for host in hung:
         terminal.command(f"node{host.node}", f"kill -CONT {host.daemon.pid}")
@@ -100,7 +104,8 @@ def kill_master(terminal, cluster):
     terminal.command(f"node{other.node}", "until assentctl put next-word hello; do :; done")
     watch = Stopwatch()
     master.daemon.kill()
-    answer = wait_for(lambda: done(other.ctl("put", "next-word", "hello", timeout=2, as_json=False)), 20, "a confirmed write", interval=0.01)
+    answer = wait_for(lambda: done(other.ctl("put", "next-word", "hello", timeout=2, as_json=False)), 20,
+                      "a confirmed write", interval=0.01)
     seconds = watch.seconds()
     terminal.output(answer.out)
     terminal.good(f"Written again {seconds * 1000:.0f} ms after the kill (starting assentctl included).")
@@ -163,7 +168,7 @@ def perform(terminal, options):
         terminal.line(f"\nEverything is taken down again. {watch.seconds():.0f} s in all. "
                       "./demo --keep leaves the hosts up to try things on.")
         return 0
-    except (BuildFailed, Surprise, TimedOut, AssertionError, RuntimeError, OSError, subprocess.SubprocessError) as error:
+    except FAILURES as error:
         print(f"\ndemo: {error}", file=sys.stderr, flush=True)
         return 1
 

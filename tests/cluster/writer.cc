@@ -3,7 +3,8 @@
 //
 // Load: --clients N closed-loop clients, each on its own session, write keys w<client>-<n> with unique values. A client
 // that loses its session sends the same request (client id and sequence) again after reconnecting. Each outcome is a
-// line "START_US END_US OUTCOME KEY VALUE INDEX" in --history; the times are CLOCK_MONOTONIC. Ends at SIGTERM or --count.
+// line "START_US END_US OUTCOME KEY VALUE INDEX" in --history; the times are CLOCK_MONOTONIC.
+// Ends at SIGTERM or --count.
 // Verify: --verify FILE reads every "KEY VALUE" line's key and compares; exit 1 if anything is missing or changed.
 #include <getopt.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
-// A start on arbitrary bytes: of a segment or of the ballot, raw or with right checksums. It may refuse, in words; what it
-// takes it must be able to read, to go on with, and to find again.
+// A start on arbitrary bytes: of a segment or of the ballot, raw or with right checksums. It may refuse, in words; what
+// it takes it must be able to read, to go on with, and to find again.
 #include <cstdlib>
 
 #include "base/crc32c.h"
@@ -102,7 +102,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         case 3: {
             std::string block = env.contents(std::string(kDir) + "/state-a");
             block.replace(16, std::min<size_t>(input.size(), kBlockBytes - 20), input, 0, kBlockBytes - 20);
-            if (input.size() % 2 == 0) put32(block, kBlockBytes - 4, crc32c(std::string_view(block).substr(0, kBlockBytes - 4)));
+            const uint32_t checksum = crc32c(std::string_view(block).substr(0, kBlockBytes - 4));
+            if (input.size() % 2 == 0) put32(block, kBlockBytes - 4, checksum);
             for (const char* name : StateFile::kNames) env.set_contents(std::string(kDir) + "/" + name, block);
             break;
         }

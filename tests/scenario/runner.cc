@@ -1,11 +1,12 @@
-// scenario_test DIR|FILE… [--rewrite]
-// Plays tests/scenario/*.txt: each line that is no comment and does not begin with "  " is a command; the lines below it,
+// scenario_test [DIR|FILE…] [--rewrite]
+// Plays scenarios (those of $ASSENT_SOURCE/tests/scenario if none are named): each line that is no comment and does not begin with "  " is a command; the lines below it,
 // two spaces in, are what the cluster says and answers to it. Anything else said is a failure; --rewrite puts down
 // what was said, for reading in review. Delays are fixed, so times never show.
 //
 // Commands:
 //   nodes N [KEY=VALUE…]        a cluster; keys: lease_ms heartbeat_ms timeout_ms votes=1,1,0 attached=1 quiet=1
 //   boot [NODE…]                power, corosync and daemon (no node: all)
+//   ready                       boot all, and a second later all have a master; what was said is left out
 //   kill NODE | poweroff NODE   the daemon ends | the host does
 //   corosync stop|start NODE
 //   hang NODE | go NODE         the daemon stands still | goes on
@@ -23,12 +24,13 @@
 //   show [NODE…]
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
 
-#include "sim/world.h"
+#include "../sim/world.h"
 
 namespace assent::sim {
 namespace {
@@ -109,6 +111,10 @@ class Scenario {
     bool faults(const std::string& verb, const std::vector<std::string>& words) {
         if (verb == "boot") {
             for (NodeId n : some_or_all(words)) world_->boot(n);
+        } else if (verb == "ready") {
+            for (NodeId n : some_or_all({})) world_->boot(n);
+            world_->run(world_->schedule().now() + 1'000'000);
+            said_.clear();
         } else if (verb == "kill") {
             world_->node(node_of(word(words, 0))).stop();
         } else if (verb == "poweroff") {
@@ -293,10 +299,17 @@ bool check(const std::filesystem::path& path, bool rewrite) {
     return false;
 }
 
+void add_folder(std::vector<std::filesystem::path>& files, const std::filesystem::path& folder) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        if (entry.path().extension() == ".txt") files.push_back(entry.path());
+    }
+}
+
 }  // namespace
 }  // namespace assent::sim
 
 int main(int argc, char** argv) {
+    using assent::sim::add_folder;
     bool rewrite = false;
     std::vector<std::filesystem::path> files;
     for (int i = 1; i < argc; ++i) {
@@ -304,15 +317,15 @@ int main(int argc, char** argv) {
         if (path == "--rewrite") {
             rewrite = true;
         } else if (std::filesystem::is_directory(path)) {
-            for (const auto& entry : std::filesystem::directory_iterator(path)) {
-                if (entry.path().extension() == ".txt") files.push_back(entry.path());
-            }
+            add_folder(files, path);
         } else {
             files.push_back(path);
         }
     }
+    const char* source = std::getenv("ASSENT_SOURCE");
+    if (files.empty() && source) add_folder(files, std::string(source) + "/tests/scenario");
     if (files.empty()) {
-        std::fprintf(stderr, "usage: scenario_test DIR|FILE... [--rewrite]\n");
+        std::fprintf(stderr, "usage: scenario_test [DIR|FILE...] [--rewrite], with ASSENT_SOURCE set if none is named\n");
         return 64;
     }
     std::sort(files.begin(), files.end());

@@ -1,3 +1,42 @@
-# Placeholder: replaced by the owner of this folder. What the Makefile wants of it:
-#   sim_program = tests/sim/assent-sim
-#   EXTRA_PROGRAMS += $(sim_program)          (not check_PROGRAMS: those are run without arguments)
+# A simulated cluster: `make check-sim SEEDS=2000`, or SEED=N for one run. Without arguments (make check) it does 100.
+SEEDS = 1000
+SEED =
+SIM_FLAGS = $(if $(SEED),--seed $(SEED) --trace,--seeds $(SEEDS))
+sim_program = tests/sim/sim
+
+sim_world = \
+	tests/sim/app.cc tests/sim/app.h \
+	tests/sim/cpg.cc tests/sim/cpg.h \
+	tests/sim/disk.cc tests/sim/disk.h \
+	tests/sim/node.cc tests/sim/node.h \
+	tests/sim/random.h tests/sim/schedule.h \
+	tests/sim/side.cc tests/sim/side.h \
+	tests/sim/world.cc tests/sim/world.h
+
+check_PROGRAMS += $(sim_program)
+tests_sim_sim_SOURCES = $(sim_world) \
+	tests/sim/clients.cc tests/sim/clients.h \
+	tests/sim/main.cc \
+	tests/sim/nemesis.cc tests/sim/nemesis.h \
+	tests/sim/run.cc tests/sim/run.h
+tests_sim_sim_LDADD = src/core/libassent_core.a
+
+# Golden scenarios; `tests/scenario/scenario_test --rewrite` puts down what happens now, to be read in review.
+check_PROGRAMS += tests/scenario/scenario_test
+tests_scenario_scenario_test_SOURCES = tests/scenario/runner.cc $(sim_world)
+tests_scenario_scenario_test_LDADD = src/core/libassent_core.a
+EXTRA_DIST += \
+	tests/scenario/alone.txt \
+	tests/scenario/bootstrap.txt \
+	tests/scenario/conflict.txt \
+	tests/scenario/deposed_master.txt \
+	tests/scenario/freshest_ledger.txt \
+	tests/scenario/gap.txt \
+	tests/scenario/handover.txt \
+	tests/scenario/hung_applications.txt \
+	tests/scenario/hung_attached.txt \
+	tests/scenario/left_and_joined.txt \
+	tests/scenario/lost_and_repeated.txt \
+	tests/scenario/quorum_first.txt \
+	tests/scenario/restart.txt \
+	tests/scenario/view_first.txt

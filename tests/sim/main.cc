@@ -1,4 +1,5 @@
-// sim --seed N | --seeds N [--start N] [--nodes N] [--seconds N] [--attached] [--trace]
+// sim [--seed N | --seeds N [--start N]] [--nodes N] [--seconds N] [--attached] [--keep-going] [--trace]
+// Without a seed: the first 100.
 // Exit codes: 0 all is well, 2 something that must never be, 3 something that did not come about, 4 a crash,
 // 5 a run that was not the same the second time, 64 usage.
 #include <csignal>
@@ -56,7 +57,9 @@ int report(const RunOptions& o, const RunResult& r) {
 }
 
 int usage() {
-    std::fprintf(stderr, "usage: sim --seed N | --seeds N [--start N] [--nodes N] [--seconds N] [--attached] [--keep-going] [--trace]\n");
+    std::fprintf(stderr,
+                 "usage: sim [--seed N | --seeds N [--start N]] [--nodes N] [--seconds N] [--attached] [--keep-going] "
+                 "[--trace]\n");
     return kUsage;
 }
 
@@ -64,7 +67,8 @@ int usage() {
 
 int main(int argc, char** argv) {
     RunOptions options;
-    uint64_t seeds = 1;
+    uint64_t seeds = 0;
+    bool one = false;
     bool keep_going = false;
     for (int i = 1; i < argc; ++i) {
         std::string arg = argv[i];
@@ -75,7 +79,7 @@ int main(int argc, char** argv) {
             if (i + 1 < argc) value = std::strtoull(argv[++i], &end, 10);
             if (!end || *end) return usage();
         }
-        if (arg == "--seed" || arg == "--start") options.seed = value;
+        if (arg == "--seed" || arg == "--start") options.seed = value, one |= arg == "--seed";
         else if (arg == "--seeds") seeds = value;
         else if (arg == "--nodes" && value <= 7) options.nodes = uint32_t(value);
         else if (arg == "--seconds") options.faults_us = int64_t(value) * 1'000'000;
@@ -85,6 +89,7 @@ int main(int argc, char** argv) {
         else return usage();
     }
     for (int signal_number : {SIGSEGV, SIGABRT, SIGFPE, SIGBUS}) std::signal(signal_number, on_crash);
+    if (!seeds) seeds = one ? 1 : 100;
     Totals totals;
     int worst = 0;
     uint64_t first = options.seed;

@@ -27,7 +27,7 @@ Options random_options(Random& random) {
     o.undecided_bytes = choose<uint64_t>(random, {32 << 20, 10'000, 1'000});
     o.queue_bytes = choose<uint64_t>(random, {16 << 20, 10'000});
     o.tail_bytes = choose<uint64_t>(random, {64 << 20, 50'000});
-    o.fetch_bytes = choose<uint64_t>(random, {1 << 20, 2'000, 100});
+    o.fetch_bytes = choose<uint64_t>(random, {1 << 20, 4'000});
     o.max_clients = choose<uint32_t>(random, {65'536, 65'536, 3});
     o.max_outcomes = choose<uint32_t>(random, {4'096, 4'096, 3});
     return o;

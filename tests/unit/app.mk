@@ -2,6 +2,7 @@ check_PROGRAMS += tests/unit/test_runner
 tests_unit_test_runner_SOURCES = tests/unit/test_runner.cc
 tests_unit_test_runner_LDADD = src/app/libassent_app.a src/base/libassent_base.a $(QB_LIBS) $(GTEST_LIBS)
 
+if WITH_ROCKSDB
 check_PROGRAMS += tests/unit/test_kv
 tests_unit_test_kv_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS)
 tests_unit_test_kv_SOURCES = tests/unit/test_kv.cc
@@ -14,3 +15,4 @@ tests_unit_bench_kv_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS)
 tests_unit_bench_kv_SOURCES = tests/unit/bench_kv.cc
 tests_unit_bench_kv_LDADD = src/app/libassent_kv.a src/app/libassent_kvrequests.a src/wire/libassent_wire.a \
 	src/base/libassent_base.a $(ROCKSDB_LIBS) $(PROTOBUF_LIBS) $(QB_LIBS) $(BENCHMARK_LIBS)
+endif

@@ -69,7 +69,9 @@ BENCHMARK(put_256);
 
 void cas_256(benchmark::State& state) {
     const std::string value(256, 'v');
-    apply(state, [&](uint64_t n) { return encode_cas(Store::key(n), n > kKeys ? std::optional(value) : std::nullopt, value); });
+    apply(state, [&](uint64_t n) {
+        return encode_cas(Store::key(n), n > kKeys ? std::optional(value) : std::nullopt, value);
+    });
 }
 BENCHMARK(cas_256);
 

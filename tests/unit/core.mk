@@ -1,1 +1,6 @@
-# Placeholder: replaced by the owner of this folder.
+check_PROGRAMS += tests/unit/test_core
+tests_unit_test_core_SOURCES = \
+	tests/unit/test_core_clients.cc \
+	tests/unit/test_core_quorum.cc \
+	tests/unit/test_core_replica.cc
+tests_unit_test_core_LDADD = src/core/libassent_core.a $(GTEST_LIBS)

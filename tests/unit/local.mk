@@ -10,4 +10,4 @@ include tests/unit/daemon.mk
 include tests/unit/ctl.mk
 
 # Those in which threads meet: run with ThreadSanitizer too.
-threaded_tests = tests/unit/test_loop
+threaded_tests = tests/unit/test_log tests/unit/test_loop tests/unit/test_ledger tests/unit/test_runner tests/unit/test_corosync

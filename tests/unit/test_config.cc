@@ -26,9 +26,7 @@ std::string problem(const Section& section) {
     return failure([&] { parse_config(section); });
 }
 
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST(DaemonConfig, WithoutASectionThereIsOneGroupWithTheDefaults) {
     const DaemonConfig c = parse_config({});
@@ -49,22 +47,22 @@ TEST(DaemonConfig, WithoutASectionThereIsOneGroupWithTheDefaults) {
 
 TEST(DaemonConfig, EveryKeyIsTaken) {
     const DaemonConfig c = parse_config({{"groups", "kv\t jobs-2"},
-                                   {"port", "6000"},
-                                   {"listen", "fd00::7"},
-                                   {"client_port", "6001"},
-                                   {"lease_ms", "400"},
-                                   {"heartbeat_ms", "50"},
-                                   {"master_timeout_ms", "2000"},
-                                   {"request_timeout_ms", "700"},
-                                   {"max_write_bytes", "64k"},
-                                   {"ledger_segment_bytes", "16M"},
-                                   {"ledger_retain_bytes", "32M"},
-                                   {"ledger_quota_bytes", "1G"},
-                                   {"tls", "off"},
-                                   {"ack_path", "cpg"},
-                                   {"kv.priority", "3"},
-                                   {"jobs-2.application", "kv"},
-                                   {"jobs-2.user", "jobsd"}});
+                                         {"port", "6000"},
+                                         {"listen", "fd00::7"},
+                                         {"client_port", "6001"},
+                                         {"lease_ms", "400"},
+                                         {"heartbeat_ms", "50"},
+                                         {"master_timeout_ms", "2000"},
+                                         {"request_timeout_ms", "700"},
+                                         {"max_write_bytes", "64k"},
+                                         {"ledger_segment_bytes", "16M"},
+                                         {"ledger_retain_bytes", "32M"},
+                                         {"ledger_quota_bytes", "1G"},
+                                         {"tls", "off"},
+                                         {"ack_path", "cpg"},
+                                         {"kv.priority", "3"},
+                                         {"jobs-2.application", "kv"},
+                                         {"jobs-2.user", "jobsd"}});
     ASSERT_EQ(c.groups.size(), 2u);
     EXPECT_EQ(c.groups[0].priority, 3u);
     EXPECT_EQ(c.groups[1].name, "jobs-2");
@@ -93,16 +91,35 @@ TEST(DaemonConfig, AnUnknownKeyIsNamedWithTheNearestKnownOne) {
 
 TEST(DaemonConfig, ValuesOutsideTheirRangeAreNamedWithIt) {
     const std::pair<const char*, const char*> bad[] = {
-        {"port", "0"},           {"port", "65536"},          {"port", "-1"},
-        {"port", "5407 "},       {"port", ""},               {"port", "0x10"},
-        {"client_port", "70000"}, {"lease_ms", "60001"},      {"lease_ms", "1.5"},
-        {"heartbeat_ms", "9"},   {"master_timeout_ms", "99"}, {"request_timeout_ms", "99999999999999999999"},
-        {"max_write_bytes", "9M"}, {"max_write_bytes", "M"},  {"max_write_bytes", "18446744073709551615G"},
-        {"ledger_segment_bytes", "1k"}, {"ledger_retain_bytes", "0"}, {"ledger_quota_bytes", "1M"},
-        {"listen", "ring0"},     {"listen", ""},             {"ack_path", "tcp"},
-        {"groups", ""},          {"groups", "kv kv"},        {"groups", "KV"},
-        {"groups", "../etc"},    {"groups", "version"},      {"groups", "1kv"},
-        {"kv.priority", "1001"}, {"kv.user", "a b"},
+        {"port", "0"},
+        {"port", "65536"},
+        {"port", "-1"},
+        {"port", "5407 "},
+        {"port", ""},
+        {"port", "0x10"},
+        {"client_port", "70000"},
+        {"lease_ms", "60001"},
+        {"lease_ms", "1.5"},
+        {"heartbeat_ms", "9"},
+        {"master_timeout_ms", "99"},
+        {"request_timeout_ms", "99999999999999999999"},
+        {"max_write_bytes", "9M"},
+        {"max_write_bytes", "M"},
+        {"max_write_bytes", "18446744073709551615G"},
+        {"ledger_segment_bytes", "1k"},
+        {"ledger_retain_bytes", "0"},
+        {"ledger_quota_bytes", "1M"},
+        {"listen", "ring0"},
+        {"listen", ""},
+        {"ack_path", "tcp"},
+        {"groups", ""},
+        {"groups", "kv kv"},
+        {"groups", "KV"},
+        {"groups", "../etc"},
+        {"groups", "version"},
+        {"groups", "1kv"},
+        {"kv.priority", "1001"},
+        {"kv.user", "a b"},
     };
     for (const auto& [key, value] : bad)
         EXPECT_TRUE(has(problem({{key, value}}), std::string("assent.") + key + ":")) << key << "=" << value;

@@ -93,7 +93,8 @@ class Schedule {
         const uint64_t first = opened.first.value;
         const uint64_t last = model.entries.rbegin()->first;
         if (first != model.entries.begin()->first && first > std::min(dropped_, last)) return false;
-        return std::equal(model.entries.lower_bound(first), model.entries.end(), found.entries.begin(), found.entries.end());
+        const auto kept = model.entries.lower_bound(first);
+        return std::equal(kept, model.entries.end(), found.entries.begin(), found.entries.end());
     }
 
     void settle(Model model) {

@@ -107,6 +107,30 @@ TEST_F(LedgerRecovery, AnUnfinishedBatchMayHaveLostItsFirstRecordOnly) {
     EXPECT_EQ(opened_.last.index, Index(4));
 }
 
+// As above, with entry 4 up to the end of a page: no padding wipes out what followed it.
+TEST_F(LedgerRecovery, WhatFollowedARecordThatWasCutDoesNotFollowItsTwin) {
+    options_.segment_bytes = 64 << 10;
+    size_t size = 3000;
+    for (bool aligned = false; !aligned; ++size) {
+        SCOPED_TRACE(size);
+        ASSERT_LT(size, 8000u);
+        const auto names = env_.list(kDir);
+        for (const std::string& name : *names) ASSERT_FALSE(env_.unlink(std::string(kDir) + "/" + name));
+        keep(open(), appending(1, 3));
+        stop();
+        keep(open(), appending(4, 3, 1, size));
+        stop();
+        const Place place = places(1)[4];
+        aligned = (place.offset + place.size) % 4096 == 0;
+        if (!aligned) continue;
+        env_.flip_bit(segment_path(1), place.offset + 50, 0);
+        keep(open(), appending(4, 1, 1, size));
+        EXPECT_EQ(store_->outline().last.index, Index(4));
+        open();
+        EXPECT_EQ(opened_.last.index, Index(4));
+    }
+}
+
 TEST_F(LedgerRecovery, DamageInAnOlderSegmentIsRefused) {
     open();
     for (uint64_t i = 1; i <= 100; ++i) keep(*store_, appending(i, 1));

@@ -68,7 +68,8 @@ TEST(Loop, AHandlerMayRemoveAnotherWhoseEventIsAlreadyFetched) {
         second.a.reset();
         Pair again;
         second.a = std::move(again.a);
-        loop.add_fd(second.a.get(), Priority::low, EPOLLPRI, [&](uint32_t revents) { second_calls += revents & EPOLLIN; });
+        loop.add_fd(second.a.get(), Priority::low, EPOLLPRI,
+                    [&](uint32_t revents) { second_calls += revents & EPOLLIN; });
         loop.defer([&] { loop.stop(); });
     });
     loop.add_fd(second.a.get(), Priority::low, EPOLLIN, [&](uint32_t) { ++second_calls; });
@@ -189,8 +190,10 @@ TEST(Loop, SignalsReachTheLoop) {
     limit(loop, late);
     int hups = 0;
     loop.on_signal(SIGHUP, [&] {
-        if (++hups == 2) loop.stop();
-        else ::kill(::getpid(), SIGHUP);
+        if (++hups == 2)
+            loop.stop();
+        else
+            ::kill(::getpid(), SIGHUP);
     });
     loop.defer([] { ::kill(::getpid(), SIGHUP); });
     loop.run();

@@ -107,7 +107,8 @@ class TestApplication : public Application {
 class RunnerTest : public ::testing::Test {
   protected:
     void start(RunnerOptions options = {}, ApplicationRunner::FailureHandler handler = {}) {
-        runner_ = std::make_unique<ApplicationRunner>(std::make_unique<TestApplication>(seen_), options, std::move(handler));
+        runner_ =
+            std::make_unique<ApplicationRunner>(std::make_unique<TestApplication>(seen_), options, std::move(handler));
     }
     // Takes what comes until `done` says so.
     template <typename Done> bool take_until(Done done) {

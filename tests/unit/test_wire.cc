@@ -98,7 +98,7 @@ std::vector<Message> every_message() {
             Ack{Epoch(5), Index(6), Index(7), {Index(8), Index(9)}},
             Heartbeat{Epoch(5), 6, 300'000, place, pair},
             HeartbeatAnswer{Epoch(5), 6, true},
-            Fetch{Epoch(5), {{Epoch(3), Index(4)}, {Epoch(1), Index(2)}}, place, 77},
+            Fetch{Epoch(5), {{Epoch(3), Index(4)}, {Epoch(1), Index(2)}}, place, Position{Epoch(3), Index(61)}, 77},
             Entries{Epoch(5), 77, place, {write_entry(51, std::string(100'000, 'x'))}, Position{Epoch(5), Index(99)}, pair}};
 }
 
@@ -211,6 +211,8 @@ TEST(MessageCodec, FieldsComeOut) {
     const wire::Envelope fetch = decode(12);
     const auto& f = std::get<Fetch>(fetch.message);
     EXPECT_EQ(f.runs, (std::vector{assent::Run{Epoch(3), Index(4)}, assent::Run{Epoch(1), Index(2)}}));
+    EXPECT_EQ(f.matched, (Position{Epoch(3), Index(50)}));
+    EXPECT_EQ(f.last, (Position{Epoch(3), Index(61)}));
     EXPECT_EQ(f.id, 77u);
 }
 
@@ -257,7 +259,7 @@ TEST(MessageCodec, RefusesEntriesWhereNoneBelong) {
 }
 
 TEST(MessageCodec, BoundsLists) {
-    Fetch fetch{Epoch(1), std::vector<assent::Run>(kMaxFetchRuns + 1), {}, 1};
+    Fetch fetch{Epoch(1), std::vector<assent::Run>(kMaxFetchRuns + 1), {}, {}, 1};
     EXPECT_FALSE(wire::decode_message(wire::encode_message("kv", header(), fetch)));
     fetch.runs.pop_back();
     EXPECT_TRUE(wire::decode_message(wire::encode_message("kv", header(), fetch)));

@@ -1,4 +1,5 @@
-// Knows which applied index is on the disk: RocksDB's log is off, so what was written lives in memory until it is flushed.
+// Knows which applied index is on the disk: RocksDB's log is off, so what was written lives in memory until it is
+// flushed.
 #pragma once
 
 #include <rocksdb/listener.h>
@@ -24,7 +25,8 @@ class FlushTracker : public rocksdb::EventListener {
     uint64_t tail_bytes() const;
 
     // By RocksDB's threads, once file and manifest have been synced. Memtables reach the manifest in the order in which
-    // they were filled, and a batch never spans two: everything at or below the file's greatest sequence number is durable.
+    // they were filled, and a batch never spans two: everything at or below the file's greatest sequence number is
+    // durable.
     void OnFlushCompleted(rocksdb::DB* db, const rocksdb::FlushJobInfo& info) override;
 
   private:

@@ -75,7 +75,9 @@ bool Kv::decode(const std::vector<EntryPtr>& entries) {
         auto write = decode_write(entry->data);
         // It was checked before it was proposed, so another version proposed it. Going on without it would make this
         // node's data differ from the others'.
-        if (!write) throw Failure(here + ", which it cannot apply: " + write.error() + ". Install the newest assentd of the cluster");
+        if (!write)
+            throw Failure(here + ", which it cannot apply: " + write.error() +
+                          ". Install the newest assentd of the cluster");
         reads |= write->kind != WriteKind::put;
         writes_.push_back(*write);
     }
@@ -132,7 +134,8 @@ void Kv::keep_result(Index index, const std::string& result) {
         results_.pop_front();
         check(batch_->Delete(result_key(forgotten_.value)), "collecting results");
     }
-    if (forgotten_ != before) check(batch_->Put(slice(kForgottenKey), number_bytes(forgotten_.value)), "collecting results");
+    if (forgotten_ != before)
+        check(batch_->Put(slice(kForgottenKey), number_bytes(forgotten_.value)), "collecting results");
 }
 
 // The applied index comes last, so that it is never on the disk without what came before it.

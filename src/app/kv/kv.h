@@ -1,5 +1,5 @@
-// The built-in application: a map of byte strings in RocksDB (doc/kv-format.md). RocksDB's own log is off, for the ledger
-// is the log: after a crash the daemon applies the entries above durable_applied() again.
+// The built-in application: a map of byte strings in RocksDB (doc/kv-format.md). RocksDB's own log is off, for the
+// ledger is the log: after a crash the daemon applies the entries above durable_applied() again.
 #pragma once
 
 #include <deque>
@@ -37,8 +37,8 @@ struct KvOptions {
     bool flush_on_close = true;                // off: closing is like a crash of the process
 };
 
-// Results other than plain success are kept for repeated requests: the newest ones, within both bounds. The same on every
-// node and for ever, for what is kept is part of the state.
+// Results other than plain success are kept for repeated requests: the newest ones, within both bounds. The same on
+// every node and for ever, for what is kept is part of the state.
 constexpr size_t kResultsKept = 65'536;
 constexpr uint64_t kResultBytesKept = 64 << 20;
 

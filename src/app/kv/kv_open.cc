@@ -54,17 +54,19 @@ Kv::~Kv() {
 }
 
 void Kv::damaged(const std::string& detail) const {
-    throw Failure("the kv store in " + options_.dir + " cannot be used: " + detail +
-                  ". If the disk is sound and this node's ledger still begins at index 1 (assentctl ledger status), stop "
-                  "assentd, remove that folder and start it again: the store is rebuilt from the ledger");
+    throw Failure(
+        "the kv store in " + options_.dir + " cannot be used: " + detail +
+        ". If the disk is sound and this node's ledger still begins at index 1 (assentctl ledger status), stop "
+        "assentd, remove that folder and start it again: the store is rebuilt from the ledger");
 }
 
 void Kv::check(const rocksdb::Status& status, const char* doing) const {
     if (status.ok()) return;
     if (status.IsCorruption()) damaged(std::string(doing) + ": " + status.ToString());
-    throw Failure("the kv store in " + options_.dir + " failed, " + doing + ": " + status.ToString() +
-                  ". Check the disk (space, permissions, kernel log), then start assentd again: nothing that was confirmed "
-                  "is lost, it is in the ledger");
+    throw Failure(
+        "the kv store in " + options_.dir + " failed, " + doing + ": " + status.ToString() +
+        ". Check the disk (space, permissions, kernel log), then start assentd again: nothing that was confirmed "
+        "is lost, it is in the ledger");
 }
 
 void Kv::open_store() {
@@ -96,7 +98,8 @@ void Kv::check_format() {
         if (!format) damaged("its format mark is not a number");
         if (*format != kFormat) {
             throw Failure("the kv store in " + options_.dir + " has format " + std::to_string(*format) +
-                          ", this assentd knows format " + std::to_string(kFormat) + ": install the newer assentd again");
+                          ", this assentd knows format " + std::to_string(kFormat) +
+                          ": install the newer assentd again");
         }
         return;
     }
@@ -107,7 +110,8 @@ void Kv::check_format() {
     if (all->Valid()) damaged("it holds data without a format mark, so it was not made by assentd");
     rocksdb::WriteOptions unlogged;
     unlogged.disableWAL = true;
-    check(db_->Put(unlogged, rocksdb::Slice(kFormatKey.data(), kFormatKey.size()), number_bytes(kFormat)), "formatting");
+    check(db_->Put(unlogged, rocksdb::Slice(kFormatKey.data(), kFormatKey.size()), number_bytes(kFormat)),
+          "formatting");
 }
 
 void Kv::load() {
@@ -125,7 +129,8 @@ void Kv::load() {
     std::string cluster;
     if (read(kClusterKey, cluster)) {
         if (cluster.size() != 16) damaged("m:cluster is not 16 bytes");
-        cluster_ = {*read_number(std::string_view(cluster).substr(0, 8)), *read_number(std::string_view(cluster).substr(8))};
+        cluster_ = {*read_number(std::string_view(cluster).substr(0, 8)),
+                    *read_number(std::string_view(cluster).substr(8))};
     }
     load_results();
 }

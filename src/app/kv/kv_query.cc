@@ -13,7 +13,8 @@
 
 namespace assent::kv {
 
-// Sees one consistent state, up to before `end`, which outlives it. What it reads does not drive other data out of the cache.
+// Sees one consistent state, up to before `end`, which outlives it. What it reads does not drive other data out of the
+// cache.
 std::unique_ptr<rocksdb::Iterator> Kv::iterate(const rocksdb::Slice& end) const {
     rocksdb::ReadOptions options;
     options.iterate_upper_bound = &end;

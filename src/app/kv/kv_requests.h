@@ -21,7 +21,8 @@ std::string encode_cas(std::string_view key, std::optional<std::string_view> old
 
 // Queries: what goes into ReadRequest.query.
 std::string encode_get(std::string_view key);
-// Keys that begin with `prefix`, in byte order, after `start_after`; limit 0: as many as the application puts in one answer.
+// Keys that begin with `prefix`, in byte order, after `start_after`; limit 0: as many as the application puts in one
+// answer.
 std::string encode_scan(std::string_view prefix, uint32_t limit, std::optional<std::string_view> start_after = {});
 
 struct WriteResult {

@@ -7,7 +7,7 @@ FOLDERS = ("", "src/daemon", "src/ctl", "src/bench", "tests/cluster")
 
 
 class Build:
-    """A build folder: $ASSENT_BUILD, else build/ in the checkout. Each program can be named by itself, e.g. $ASSENTD."""
+    """A build folder: $ASSENT_BUILD, else build/ in the checkout. A program can be named by itself too, as $ASSENTD."""
 
     def __init__(self, folder=None):
         self.folder = os.path.realpath(folder or os.environ.get("ASSENT_BUILD") or os.path.join(TOP, "build"))
