@@ -12,8 +12,8 @@ namespace assent {
 
 namespace {
 
-constexpr uint64_t kAskBytes = 128;         // what a question counts beside its request
-constexpr size_t kAnswersAtOnce = 64;       // so that the first of many do not wait for the last
+constexpr uint64_t kAskBytes = 128;    // what a question counts beside its request
+constexpr size_t kAnswersAtOnce = 64;  // so that the first of many do not wait for the last
 constexpr uint64_t kAnswerBytesAtOnce = 1 << 20;
 
 void end_process(const std::string& why) {
@@ -26,10 +26,8 @@ void end_process(const std::string& why) {
 
 ApplicationRunner::ApplicationRunner(std::unique_ptr<Application> application, const RunnerOptions& options,
                                      FailureHandler on_failure)
-    : options_(options),
-      on_failure_(on_failure ? std::move(on_failure) : FailureHandler(end_process)),
-      application_(std::move(application)),
-      applied_(application_->durable_applied()) {
+    : options_(options), on_failure_(on_failure ? std::move(on_failure) : FailureHandler(end_process)),
+      application_(std::move(application)), applied_(application_->durable_applied()) {
     news_.applied = applied_;
     thread_ = std::thread([this] { run(); });
 }

@@ -118,9 +118,9 @@ class ApplicationRunner {
 
     std::mutex mutex_;
     std::condition_variable wake_;
-    std::deque<Item> inbox_;   // under mutex_
-    AppCompletions news_;      // under mutex_
-    bool has_news_ = false;    // under mutex_
+    std::deque<Item> inbox_;  // under mutex_
+    AppCompletions news_;     // under mutex_
+    bool has_news_ = false;   // under mutex_
 
     // Of the application thread.
     Index applied_;

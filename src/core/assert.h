@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define ASSENT_ASSERT(condition)                                                                                \
-    do {                                                                                                        \
-        if (!(condition)) {                                                                                     \
-            std::fprintf(stderr, "%s:%d: assertion failed: %s\n", __FILE__, __LINE__, #condition);              \
-            std::abort();                                                                                       \
-        }                                                                                                       \
+#define ASSENT_ASSERT(condition)                                                                   \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            std::fprintf(stderr, "%s:%d: assertion failed: %s\n", __FILE__, __LINE__, #condition); \
+            std::abort();                                                                          \
+        }                                                                                          \
     } while (0)

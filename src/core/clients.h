@@ -39,7 +39,7 @@ class ClientTable {
     struct Client {
         uint64_t first_unanswered = 1;
         Index last_written;
-        std::map<uint64_t, Decided> outcomes;   // by sequence
+        std::map<uint64_t, Decided> outcomes;  // by sequence
         std::list<ClientId>::iterator age;
     };
     bool forgotten(const ClientId& id) const;
@@ -48,9 +48,9 @@ class ClientTable {
 
     uint32_t max_clients_;
     uint32_t max_outcomes_;
-    Index horizon_;                      // last index written by any client that was dropped
+    Index horizon_;  // last index written by any client that was dropped
     std::unordered_map<ClientId, Client> clients_;
-    std::list<ClientId> by_age_;         // oldest first
+    std::list<ClientId> by_age_;  // oldest first
 };
 
 }  // namespace assent

@@ -18,8 +18,8 @@ class Durability {
     PersistSeq begin(Index last, Index mark, int64_t now_us);
     void complete(PersistSeq upto);
 
-    Index durable() const { return durable_; }   // entries up to here, as the ledger has them now
-    Index mark() const { return mark_; }         // accepts up to here
+    Index durable() const { return durable_; }  // entries up to here, as the ledger has them now
+    Index mark() const { return mark_; }        // accepts up to here
     PersistSeq completed() const { return completed_; }
     PersistSeq issued() const { return issued_; }
     // When the oldest unfinished Persist was handed out; nothing if all are finished.

@@ -7,9 +7,9 @@ namespace assent {
 
 namespace {
 
-constexpr int64_t kStatusPeriodUs = 250'000;   // while no master is known
-constexpr int64_t kStatusSpacingUs = 20'000;   // between two STATUS that only tell of a change
-constexpr int64_t kStandDelayUs = 60'000;      // a rank, plus as much again at random
+constexpr int64_t kStatusPeriodUs = 250'000;  // while no master is known
+constexpr int64_t kStatusSpacingUs = 20'000;  // between two STATUS that only tell of a change
+constexpr int64_t kStandDelayUs = 60'000;     // a rank, plus as much again at random
 
 }  // namespace
 
@@ -64,9 +64,7 @@ void Replica::Impl::handle(const Header& h, const Status& s) {
 
 // ---- standing
 
-bool Replica::Impl::in_view(NodeId n) const {
-    return std::binary_search(members_.begin(), members_.end(), n);
-}
+bool Replica::Impl::in_view(NodeId n) const { return std::binary_search(members_.begin(), members_.end(), n); }
 
 bool Replica::Impl::knows_master() const {
     if (!master_) return false;
@@ -81,13 +79,9 @@ bool Replica::Impl::eligible() const {
     return before && find_voter(*before, options_.node, state_.ledger);
 }
 
-int64_t Replica::Impl::votes_again_us() const {
-    return std::max(start_wait_until_us_, granted_until_us_);
-}
+int64_t Replica::Impl::votes_again_us() const { return std::max(start_wait_until_us_, granted_until_us_); }
 
-bool Replica::Impl::refuses_votes() const {
-    return now() < votes_again_us();
-}
+bool Replica::Impl::refuses_votes() const { return now() < votes_again_us(); }
 
 void Replica::Impl::forget_master(const std::string& why) {
     if (master_) say(concat("no master: ", why));
@@ -220,7 +214,7 @@ void Replica::Impl::retry_vote_requests() {
 void Replica::Impl::answer_vote_request(const Header& h, const VoteRequest& r) {
     Vote vote{r.epoch, false, state_.ballot, log_.last()};
     if (r.epoch == state_.ballot && state_.voted_for == h.from) {
-        vote.granted = true;   // asked again: the same answer
+        vote.granted = true;  // asked again: the same answer
     } else if (r.epoch <= state_.ballot) {
         say(concat("vote for node ", h.from, " refused: epoch ", r.epoch, " is not above ballot ", state_.ballot));
     } else if (r.last < log_.last()) {
@@ -236,7 +230,7 @@ void Replica::Impl::answer_vote_request(const Header& h, const VoteRequest& r) {
         vote = {r.epoch, true, r.epoch, log_.last()};
         say(concat("vote for node ", h.from, " in epoch ", r.epoch, ": its last ", r.last, " >= mine ", log_.last()));
     }
-    send(h.from, vote, ballot_seq());   // named, or another candidate of that epoch would count it
+    send(h.from, vote, ballot_seq());  // named, or another candidate of that epoch would count it
 }
 
 // From here on this node does not act in an epoch below.
@@ -322,7 +316,7 @@ void Replica::Impl::election_timers() {
     }
     if (now() >= next_status_us_) {
         if (role_ == Role::follower) {
-            heard_.clear();   // a new round
+            heard_.clear();  // a new round
             send_status(true);
         } else {
             next_status_us_ = now() + kStatusPeriodUs;

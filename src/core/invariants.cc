@@ -58,7 +58,8 @@ void Invariants::never_back(const ReplicaView& before, const ReplicaView& after)
     bool same_master_epoch = before.master && after.master && before.master_epoch == after.master_epoch;
     require(!same_master_epoch || before.master == after.master, "I1",
             "epoch " + num(after.master_epoch) + " has masters " + num(before.master) + " and " + num(after.master));
-    bool stayed = before.role == Role::master && after.role == Role::master && before.master_epoch == after.master_epoch;
+    bool stayed =
+        before.role == Role::master && after.role == Role::master && before.master_epoch == after.master_epoch;
     require(!stayed || after.last >= before.last, "R3", "a master's ledger shrank to " + text(after.last));
 }
 
@@ -81,15 +82,14 @@ void Invariants::within(const ReplicaView& before, const ReplicaView& after) {
     require(after.master == node_, "R2", "it is master and takes " + num(after.master) + " for it");
     require(after.master_epoch == after.state.ballot, "R1",
             "master of epoch " + num(after.master_epoch) + " with ballot " + num(after.state.ballot));
-    bool moved = before.role == Role::master && before.master_epoch == after.master_epoch &&
-                 after.confirmed > before.confirmed;
+    bool moved =
+        before.role == Role::master && before.master_epoch == after.master_epoch && after.confirmed > before.confirmed;
     require(!moved || after.stored >= after.epoch_entry, "R6",
             "confirmed " + num(after.confirmed) + " before its EPOCH entry " + num(after.epoch_entry) + " was stored");
 }
 
 void Invariants::persisted(const ReplicaView& before, const ReplicaView& after, const Persist& unit) {
-    require(unit.seq.value == last_unit_.value + 1, "R4",
-            "unit " + num(unit.seq) + " follows unit " + num(last_unit_));
+    require(unit.seq.value == last_unit_.value + 1, "R4", "unit " + num(unit.seq) + " follows unit " + num(last_unit_));
     last_unit_ = unit.seq;
     Index last = before.last.index;
     if (unit.truncate_from) {
@@ -174,7 +174,8 @@ std::string ClusterInvariants::restarted(NodeId node, Incarnation incarnation, c
     Member& m = members_[node];
     if (m.incarnation) {
         const Ledger& said = m.durable;
-        require(state.ballot >= said.state.ballot, "I9", "node " + num(node) + " lost its ballot " + num(said.state.ballot));
+        require(state.ballot >= said.state.ballot, "I9",
+                "node " + num(node) + " lost its ballot " + num(said.state.ballot));
         require(state.ballot != said.state.ballot || !said.state.voted_for || state.voted_for == said.state.voted_for,
                 "I9", "node " + num(node) + " lost its vote in epoch " + num(state.ballot));
         require(state.longest_lease_us >= said.state.longest_lease_us, "I9", "node " + num(node) + " lost its lease");
@@ -213,7 +214,8 @@ std::string ClusterInvariants::stepped(NodeId node, const ReplicaView& before, c
                     num(decided()));
         const Entry* mine = members_[node].asked.at(after.confirmed);
         bool same = after.confirmed <= decided() && mine && same_entry(*mine, *decided(after.confirmed));
-        require(same, "I3", "node " + num(node) + " confirms at " + num(after.confirmed) + " another entry than was decided");
+        require(same, "I3",
+                "node " + num(node) + " confirms at " + num(after.confirmed) + " another entry than was decided");
     }
     for (const Outgoing& out : update.messages) sent(node, out);
     return take_broken();
@@ -247,7 +249,7 @@ void ClusterInvariants::appended(NodeId node, const Persist& unit) {
     Ledger& ledger = members_[node].asked;
     ledger.take(unit);
     for (const EntryPtr& entry : unit.append) {
-        if (entry->epoch == Epoch(0)) continue;   // a first CONFIG that was never durable never was: see synced()
+        if (entry->epoch == Epoch(0)) continue;  // a first CONFIG that was never durable never was: see synced()
         const Entry* before = ledger.at(prior(entry->index));
         meet(node, entry, before ? before->epoch : Epoch());
     }
@@ -278,7 +280,8 @@ void ClusterInvariants::decide(NodeId node, Epoch epoch, Index upto) {
         if (entry->kind == EntryKind::write && entry->client.random) {
             bool fresh = writes_.try_emplace(key, i).second;
             require(fresh, "R10", "a client's write is confirmed at " + num(writes_[key]) + " and " + num(i));
-            require(!cancelled_writes_.count(key), "I5", "the write at " + num(i) + " was cancelled by client and sequence");
+            require(!cancelled_writes_.count(key), "I5",
+                    "the write at " + num(i) + " was cancelled by client and sequence");
         }
         if (entry->kind == EntryKind::write) {
             require(!cancelled_.count(i), "I5", "index " + num(i) + " is confirmed and cancelled");
@@ -324,7 +327,8 @@ void ClusterInvariants::acked_by_majority(NodeId node, const Entry& entry) {
     }
     bool acked = majority(config->voters, entry) && (config->outgoing.empty() || majority(config->outgoing, entry));
     require(acked, "I4",
-            "node " + num(node) + " confirms " + text(entry.position()) + ", which no majority has durable and accepted");
+            "node " + num(node) + " confirms " + text(entry.position()) +
+                ", which no majority has durable and accepted");
 }
 
 void ClusterInvariants::sent(NodeId node, const Outgoing& out) {
@@ -350,7 +354,8 @@ void ClusterInvariants::ack_true(NodeId node, const Ack& ack) {
     require(durable.mark >= ack.accepted, "I9",
             "node " + num(node) + " acks accepted " + num(ack.accepted) + ", durable mark is " + num(durable.mark));
     auto master = masters_.find(ack.epoch);
-    require(master != masters_.end(), "R5", "node " + num(node) + " acks in epoch " + num(ack.epoch) + ", which has no master");
+    require(master != masters_.end(), "R5",
+            "node " + num(node) + " acks in epoch " + num(ack.epoch) + ", which has no master");
     if (master == masters_.end()) return;
     const Member& m = members_[master->second.node];
     if (m.mastered != ack.epoch) return;
@@ -363,7 +368,8 @@ void ClusterInvariants::ack_true(NodeId node, const Ack& ack) {
 
 std::string ClusterInvariants::applied(NodeId node, const EntryPtr& entry) {
     require(entry->index <= decided() && same_entry(*entry, *decided(entry->index)), "I7",
-            "the application of node " + num(node) + " applies at " + num(entry->index) + " what was not decided there");
+            "the application of node " + num(node) + " applies at " + num(entry->index) +
+                " what was not decided there");
     return take_broken();
 }
 

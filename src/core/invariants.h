@@ -32,7 +32,7 @@ class Invariants {
     uint64_t cpg_sent_ = 0;
     PersistSeq last_unit_;
     bool begun_ = false;
-    Index handed_;   // verdicts given to the application
+    Index handed_;  // verdicts given to the application
     std::string broken_;
 };
 
@@ -58,8 +58,8 @@ class ClusterInvariants {
 
   private:
     struct Ledger {
-        std::vector<EntryPtr> entries;   // index 1 first
-        std::vector<EntryPtr> configs;   // those of them that are CONFIG
+        std::vector<EntryPtr> entries;  // index 1 first
+        std::vector<EntryPtr> configs;  // those of them that are CONFIG
         NodeState state;
         Index mark;
         Index last() const { return Index(entries.size()); }
@@ -68,9 +68,9 @@ class ClusterInvariants {
     };
     struct Member {
         Incarnation incarnation;
-        Ledger asked;     // with every unit handed out
-        Ledger durable;   // with every unit that was synced
-        Epoch mastered;   // the epoch it is master of now; 0: none
+        Ledger asked;    // with every unit handed out
+        Ledger durable;  // with every unit that was synced
+        Epoch mastered;  // the epoch it is master of now; 0: none
     };
     struct Master {
         NodeId node;
@@ -78,7 +78,7 @@ class ClusterInvariants {
     };
     struct Known {
         EntryPtr entry;
-        Epoch previous;   // of the entry before it
+        Epoch previous;  // of the entry before it
     };
 
     void masters(NodeId node, const ReplicaView& after);
@@ -96,10 +96,10 @@ class ClusterInvariants {
     std::map<Epoch, Master> masters_;
     std::map<Position, Known> known_;
     std::vector<EntryPtr> decided_;
-    std::vector<Epoch> decided_in_;   // the master's epoch that confirmed it
+    std::vector<Epoch> decided_in_;  // the master's epoch that confirmed it
     std::map<std::pair<ClientId, uint64_t>, Index> writes_;
     std::map<std::pair<ClientId, uint64_t>, Index> cancelled_writes_;
-    std::map<Index, Index> cancelled_;   // the index a decided CANCEL names, to the CANCEL's
+    std::map<Index, Index> cancelled_;  // the index a decided CANCEL names, to the CANCEL's
     std::string broken_;
 };
 

@@ -7,7 +7,7 @@ namespace assent {
 
 namespace {
 constexpr size_t kBeatsKept = 64;
-constexpr int64_t kRoundSpacingUs = 20'000;   // a read does not begin another round before the last is back, or this old
+constexpr int64_t kRoundSpacingUs = 20'000;  // a read does not begin another round before the last is back, or this old
 }  // namespace
 
 // ---- the master asks
@@ -34,7 +34,7 @@ void Replica::Impl::send_heartbeats() {
     Follower& self = followers_[options_.node];
     self.answered = heartbeat_id_;
     if (options_.lease_us > 0 && ballot_durable() && !sealed_) self.lease_sent = now_;
-    if (majority_answered() == heartbeat_id_) majority_heard_us_ = now();   // a voter that is a majority alone
+    if (majority_answered() == heartbeat_id_) majority_heard_us_ = now();  // a voter that is a majority alone
 }
 
 void Replica::Impl::handle(const Header& h, const HeartbeatAnswer& a) {
@@ -104,9 +104,7 @@ void Replica::Impl::handle(const Header& h, const Heartbeat& b) {
 // ---- reads
 
 // Until the EPOCH entry is confirmed the confirm index may lie below the predecessor's (R6).
-bool Replica::Impl::may_read() const {
-    return role_ == Role::master && !sealed_ && confirm_ >= epoch_entry_;
-}
+bool Replica::Impl::may_read() const { return role_ == Role::master && !sealed_ && confirm_ >= epoch_entry_; }
 
 void Replica::Impl::on(const event::Read& e) {
     if (role_ != Role::master || sealed_) {

@@ -15,13 +15,13 @@ constexpr uint32_t kProtocolMax = 1;
 
 struct Header {
     uint32_t version = kProtocolMax;
-    ClusterId cluster;     // zero: the sender has none yet
+    ClusterId cluster;  // zero: the sender has none yet
     NodeId from;
-    NodeId to;             // 0: everybody
-    LedgerId ledger;       // the sender's
+    NodeId to;        // 0: everybody
+    LedgerId ledger;  // the sender's
     Incarnation incarnation;
-    RingId ring;           // the view it was sent in: a hint for people, never a reason to drop
-    uint64_t sequence = 0; // on CPG, from 1, without holes, one count a sender's incarnation; over TCP 0
+    RingId ring;            // the view it was sent in: a hint for people, never a reason to drop
+    uint64_t sequence = 0;  // on CPG, from 1, without holes, one count a sender's incarnation; over TCP 0
 };
 
 // A node and its votes as corosync's nodelist and votequorum tell them.
@@ -34,16 +34,16 @@ struct ListedNode {
 struct Status {
     Epoch ballot;
     Position last;
-    Epoch master_epoch;   // of the master this node knows; 0 with master 0
-    NodeId master;        // 0: it knows none
-    std::vector<NodeId> links;         // peers with a live TCP link, sorted
+    Epoch master_epoch;         // of the master this node knows; 0 with master 0
+    NodeId master;              // 0: it knows none
+    std::vector<NodeId> links;  // peers with a live TCP link, sorted
     bool application_healthy = true;
     uint32_t priority = 0;             // greater goes first
     std::vector<ListedNode> nodelist;  // sorted by node
     bool ledger_empty = true;
     uint32_t protocol_min = kProtocolMin;
     uint32_t protocol_max = kProtocolMax;
-    bool answer_wanted = false;        // "I have not heard from you: say yours"
+    bool answer_wanted = false;  // "I have not heard from you: say yours"
 };
 
 struct VoteRequest {
@@ -54,18 +54,18 @@ struct VoteRequest {
 };
 
 struct Vote {
-    Epoch epoch;      // of the request
+    Epoch epoch;  // of the request
     bool granted = false;
-    Epoch ballot;     // of the voter: above `epoch` if that is why it refused
-    Position last;    // of the voter
+    Epoch ballot;   // of the voter: above `epoch` if that is why it refused
+    Position last;  // of the voter
 };
 
 struct Propose {
     Epoch epoch;
-    Position previous;             // the entry before the first one here
-    std::vector<EntryPtr> entries; // may be empty when `last` announces entries too large for CPG
-    Index last;                    // the master's last index after this proposal
-    VerdictPair verdicts;          // {0,0}: nothing announced in this epoch yet
+    Position previous;              // the entry before the first one here
+    std::vector<EntryPtr> entries;  // may be empty when `last` announces entries too large for CPG
+    Index last;                     // the master's last index after this proposal
+    VerdictPair verdicts;           // {0,0}: nothing announced in this epoch yet
 };
 
 struct Confirm {
@@ -93,8 +93,8 @@ struct Ack {
 
 struct Heartbeat {
     Epoch epoch;
-    uint64_t id = 0;          // from 1 in each epoch; names the master's clock reading
-    uint64_t lease_us = 0;    // L; 0: no lease asked
+    uint64_t id = 0;        // from 1 in each epoch; names the master's clock reading
+    uint64_t lease_us = 0;  // L; 0: no lease asked
     Position last;
     VerdictPair verdicts;
 };
@@ -106,20 +106,20 @@ struct HeartbeatAnswer {
 };
 
 struct Fetch {
-    Epoch epoch;             // the master's the asker follows
-    std::vector<Run> runs;   // the asker's newest runs, newest first, at most kMaxFetchRuns
-    Position matched;        // up to here the asker's ledger matches that master; (0,0): not known yet
-    Position last;           // the asker's last entry: where its newest run ends
-    uint64_t id = 0;         // returned in ENTRIES
+    Epoch epoch;            // the master's the asker follows
+    std::vector<Run> runs;  // the asker's newest runs, newest first, at most kMaxFetchRuns
+    Position matched;       // up to here the asker's ledger matches that master; (0,0): not known yet
+    Position last;          // the asker's last entry: where its newest run ends
+    uint64_t id = 0;        // returned in ENTRIES
 };
 
 struct Entries {
     Epoch epoch;
     uint64_t id = 0;
-    Position previous;            // an entry that both have, or (0,0)
+    Position previous;  // an entry that both have, or (0,0)
     std::vector<EntryPtr> entries;
-    Position last;                // the server's last entry that matches the master of `epoch`
-    VerdictPair verdicts;         // a pair that fits what the asker has after these entries
+    Position last;         // the server's last entry that matches the master of `epoch`
+    VerdictPair verdicts;  // a pair that fits what the asker has after these entries
 };
 
 constexpr size_t kMaxFetchRuns = 32;

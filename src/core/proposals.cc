@@ -19,17 +19,14 @@ bool Replica::Impl::decided_already(Token token, const WriteId& id) {
     }
     Decided d = clients_.find(id.client, id.sequence);
     switch (d.outcome) {
-        case Outcome::none:
-            return false;
+        case Outcome::none: return false;
         case Outcome::confirmed:
             answer(token, AnswerKind::confirmed, d.index, log_.epoch_at(d.index).value_or(Epoch()));
             break;
         case Outcome::cancelled:
             answer(token, AnswerKind::cancelled, d.index, log_.epoch_at(d.index).value_or(Epoch()));
             break;
-        case Outcome::unknown:
-            answer(token, AnswerKind::unknown);
-            break;
+        case Outcome::unknown: answer(token, AnswerKind::unknown); break;
     }
     return true;
 }
@@ -71,8 +68,8 @@ void Replica::Impl::on(const event::AskOutcome& e) {
     entry->kind = EntryKind::cancel;
     entry->cancel.client = e.client;
     entry->cancel.sequence = e.sequence;
-    say(concat("CANCEL at ", entry->index, " for client ", e.client.birth, "-", e.client.random, " sequence ", e.sequence,
-               ": asked for its outcome, and nowhere found"));
+    say(concat("CANCEL at ", entry->index, " for client ", e.client.birth, "-", e.client.random, " sequence ",
+               e.sequence, ": asked for its outcome, and nowhere found"));
     waiting_.emplace(entry->index, e.token);
     propose({entry});
 }

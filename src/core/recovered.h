@@ -19,10 +19,10 @@ class Recovered {
     Index mark;
     Index applied;
     Position last;
-    std::vector<Run> runs;           // oldest first
-    std::vector<EntryPtr> configs;   // every CONFIG entry, oldest first
-    std::vector<EntryPtr> tail;      // entries above `applied`
-    ClientTable clients;             // as of `applied`
+    std::vector<Run> runs;          // oldest first
+    std::vector<EntryPtr> configs;  // every CONFIG entry, oldest first
+    std::vector<EntryPtr> tail;     // entries above `applied`
+    ClientTable clients;            // as of `applied`
 };
 
 }  // namespace assent

@@ -8,33 +8,15 @@ Replica::Replica(const Options& options, Recovered&& recovered)
     : impl_(std::make_unique<Impl>(options, std::move(recovered))) {}
 Replica::~Replica() = default;
 
-Update Replica::step(Now now, Event event) {
-    return impl_->step(now, std::move(event));
-}
-ReplicaView Replica::view() const {
-    return impl_->view();
-}
-bool Replica::is_master() const {
-    return impl_->role_ == Role::master;
-}
-NodeId Replica::master() const {
-    return impl_->master_;
-}
-Index Replica::confirmed() const {
-    return impl_->confirm_;
-}
-Index Replica::applied() const {
-    return impl_->applied_;
-}
-std::optional<Epoch> Replica::epoch_at(Index index) const {
-    return impl_->log_.epoch_at(index);
-}
-EntryPtr Replica::entry(Index index) const {
-    return impl_->log_.entry(index);
-}
-const ClientTable& Replica::clients() const {
-    return impl_->clients_;
-}
+Update Replica::step(Now now, Event event) { return impl_->step(now, std::move(event)); }
+ReplicaView Replica::view() const { return impl_->view(); }
+bool Replica::is_master() const { return impl_->role_ == Role::master; }
+NodeId Replica::master() const { return impl_->master_; }
+Index Replica::confirmed() const { return impl_->confirm_; }
+Index Replica::applied() const { return impl_->applied_; }
+std::optional<Epoch> Replica::epoch_at(Index index) const { return impl_->log_.epoch_at(index); }
+EntryPtr Replica::entry(Index index) const { return impl_->log_.entry(index); }
+const ClientTable& Replica::clients() const { return impl_->clients_; }
 
 Replica::Impl::Impl(const Options& options, Recovered&& r)
     : options_(options), state_(r.state), clients_(std::move(r.clients)), confirm_(r.applied), handed_(r.applied),
@@ -128,7 +110,8 @@ void Replica::Impl::on(const event::View& e) {
     send_status(!knows_master());
     if (role_ == Role::master) next_heartbeat_us_ = now();
     if (role_ == Role::candidate && vote_request_sent_) vote_request_sent_ = false;
-    if (role_ == Role::follower && master_ && !in_view(master_)) forget_master(concat("master ", master_, " left the view"));
+    if (role_ == Role::follower && master_ && !in_view(master_))
+        forget_master(concat("master ", master_, " left the view"));
     election_timers();
     lease_timers();
 }
@@ -144,7 +127,7 @@ void Replica::Impl::on(const event::CpgLost&) {
 void Replica::Impl::on(const event::Quorum& e) {
     if (quorate_ != e.quorate) say(e.quorate ? "quorate" : "not quorate: neither stands nor proposes");
     quorate_ = e.quorate;
-    consider_founding();   // a cluster of one hears nobody's STATUS
+    consider_founding();  // a cluster of one hears nobody's STATUS
     follow_election();
 }
 
@@ -179,9 +162,7 @@ void Replica::Impl::on(const event::Persisted& e) {
     }
 }
 
-void Replica::Impl::on(const event::Accepted& e) {
-    app_accepted_ = std::max(app_accepted_, e.upto);
-}
+void Replica::Impl::on(const event::Accepted& e) { app_accepted_ = std::max(app_accepted_, e.upto); }
 
 void Replica::Impl::on(const event::Applied& e) {
     ASSENT_ASSERT(e.upto <= handed_);
@@ -262,13 +243,9 @@ void Replica::Impl::on(event::Received& e) {
 
 // ---- sending
 
-void Replica::Impl::multicast(Message m, PersistSeq after) {
-    send(NodeId(), std::move(m), after);
-}
+void Replica::Impl::multicast(Message m, PersistSeq after) { send(NodeId(), std::move(m), after); }
 
-void Replica::Impl::send(NodeId to, Message m, PersistSeq after) {
-    held_.push_back({after, to, std::move(m)});
-}
+void Replica::Impl::send(NodeId to, Message m, PersistSeq after) { held_.push_back({after, to, std::move(m)}); }
 
 void Replica::Impl::release_held() {
     std::deque<Held> later;
@@ -285,8 +262,8 @@ void Replica::Impl::release_held() {
 void Replica::Impl::emit(NodeId to, Message m) {
     bool linked = std::binary_search(links_.begin(), links_.end(), to);
     bool tcp_only = std::holds_alternative<Fetch>(m) || std::holds_alternative<Entries>(m);
-    bool by_cpg = !to || !linked || std::holds_alternative<Vote>(m) ||
-                  (options_.ack_by_cpg && std::holds_alternative<Ack>(m));
+    bool by_cpg =
+        !to || !linked || std::holds_alternative<Vote>(m) || (options_.ack_by_cpg && std::holds_alternative<Ack>(m));
     if (by_cpg && (tcp_only || members_.empty())) return;
     Outgoing out;
     out.by_cpg = by_cpg;
@@ -310,7 +287,8 @@ void Replica::Impl::append(const EntryPtr& e) {
     log_.append(e);
     appended_.push_back(e);
     if (auto id = write_id(*e)) undecided_.try_emplace(*id, e->index);
-    if (e->kind == EntryKind::config) say(concat("CONFIG at ", e->position(), ": ", e->config->voters.size(), " voters"));
+    if (e->kind == EntryKind::config)
+        say(concat("CONFIG at ", e->position(), ": ", e->config->voters.size(), " voters"));
     if (!options_.accept_at_once && e->kind == EntryKind::write) update_.prepare.push_back(e);
 }
 

@@ -27,33 +27,33 @@ struct Progress {
 // All that status, tests and invariants may see of a replica.
 struct ReplicaView {
     Role role = Role::follower;
-    bool observer = false;     // not one of the recorded voters
-    std::string reason;        // why it cannot write now, for a person; empty: it can
+    bool observer = false;  // not one of the recorded voters
+    std::string reason;     // why it cannot write now, for a person; empty: it can
     bool quorate = false;
-    bool can_write = false;    // as far as this node knows
+    bool can_write = false;  // as far as this node knows
     bool can_read = false;
     NodeState state;
-    NodeId master;             // 0: none known
+    NodeId master;  // 0: none known
     Epoch master_epoch;
     RingId ring;
     std::vector<NodeId> members;
     Position last;
-    Index first_kept;          // lowest index still in the core's memory
-    Index durable;             // of the ledger, whoever it matches
-    Index matched;             // up to here it matches the ballot's master
-    Index mark;                // accepted and durable
+    Index first_kept;  // lowest index still in the core's memory
+    Index durable;     // of the ledger, whoever it matches
+    Index matched;     // up to here it matches the ballot's master
+    Index mark;        // accepted and durable
     Index stored;
     Index confirmed;
     Index applied;
-    Index epoch_entry;         // a master's own EPOCH entry
-    bool lease = false;        // the master's lease ran at the last event
-    bool sealed = false;       // the master hands over
-    Config config;             // newest in the ledger
+    Index epoch_entry;    // a master's own EPOCH entry
+    bool lease = false;   // the master's lease ran at the last event
+    bool sealed = false;  // the master hands over
+    Config config;        // newest in the ledger
     std::vector<Progress> peers;
     uint64_t writes_confirmed = 0;
     uint64_t writes_cancelled = 0;
     uint64_t writes_unknown = 0;
-    uint64_t messages_dropped = 0;   // foreign cluster, old epoch, replaced incarnation, duplicate
+    uint64_t messages_dropped = 0;  // foreign cluster, old epoch, replaced incarnation, duplicate
 };
 
 class Replica {
@@ -65,9 +65,9 @@ class Replica {
 
     Update step(Now now, Event event);
 
-    ReplicaView view() const;                       // not cheap: for status, tests, invariants
+    ReplicaView view() const;  // not cheap: for status, tests, invariants
     bool is_master() const;
-    NodeId master() const;                          // 0: none known
+    NodeId master() const;  // 0: none known
     Index confirmed() const;
     Index applied() const;
     // The epoch of the entry at this index, if the ledger has it.

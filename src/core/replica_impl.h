@@ -40,14 +40,14 @@ class Replica::Impl {
     ReplicaView view() const;
 
     const Options options_;
-    NodeState state_;     // decided; durable from state_seq_ on
+    NodeState state_;  // decided; durable from state_seq_ on
     Role role_ = Role::follower;
     Log log_;
     ClientTable clients_;
-    Index confirm_;       // greatest index known confirmed
-    Index handed_;        // verdicts given to the application: confirmed, and durable here
+    Index confirm_;  // greatest index known confirmed
+    Index handed_;   // verdicts given to the application: confirmed, and durable here
     Index applied_;
-    NodeId master_;       // of the ballot's epoch; 0: none known
+    NodeId master_;  // of the ballot's epoch; 0: none known
 
   private:
     // ---- replica.cc
@@ -106,10 +106,10 @@ class Replica::Impl {
     bool in_view(NodeId) const;
     bool knows_master() const;
     bool eligible() const;
-    bool refuses_votes() const;         // a granted lease runs, or the start waits for one
+    bool refuses_votes() const;  // a granted lease runs, or the start waits for one
     int64_t votes_again_us() const;
     void forget_master(const std::string& why);
-    void follow_election();             // stand now, later, or not
+    void follow_election();  // stand now, later, or not
     void stand(bool handover, const std::string& why);
     void count_votes();
     void answer_vote_request(const Header&, const VoteRequest&);
@@ -161,17 +161,17 @@ class Replica::Impl {
     void serve_parked();
     void matched_to(Index);
     bool tail_full() const;
-    void leave_epoch();     // forget what belonged to the last epoch followed
+    void leave_epoch();  // forget what belonged to the last epoch followed
 
     // ---- tally.cc
     void handle(const Header&, const Ack&);
     void advance_mark();
     void send_ack(bool always);
-    Index own_durable() const;    // what an ack may say: durable, and matching the ballot's master
+    Index own_durable() const;  // what an ack may say: durable, and matching the ballot's master
     Index own_accepted() const;
     void tally();
     void confirm_to(Index);
-    void hand_over();             // verdicts to the application
+    void hand_over();  // verdicts to the application
     void learn(const VerdictPair&);
     void use_pairs();
     VerdictPair announced() const;
@@ -199,10 +199,10 @@ class Replica::Impl {
 
     // ---- being persisted in this step
     bool state_dirty_ = false;
-    PersistSeq state_seq_;       // the last persist that carried the state
-    Index mark_;                 // accepted, durable or on its way
-    Index saved_mark_;           // as last given to the ledger
-    Index app_accepted_;         // attached applications: last Accepted
+    PersistSeq state_seq_;  // the last persist that carried the state
+    Index mark_;            // accepted, durable or on its way
+    Index saved_mark_;      // as last given to the ledger
+    Index app_accepted_;    // attached applications: last Accepted
     std::vector<EntryPtr> appended_;
     Index truncated_from_;
 
@@ -213,8 +213,8 @@ class Replica::Impl {
         Message message;
     };
     std::deque<Held> held_;
-    uint64_t sent_sequence_ = 0;         // on CPG
-    int64_t multicast_us_ = 0;           // when the last one went out
+    uint64_t sent_sequence_ = 0;  // on CPG
+    int64_t multicast_us_ = 0;    // when the last one went out
     uint64_t self_delivered_ = 0;
 
     // ---- surroundings
@@ -227,7 +227,7 @@ class Replica::Impl {
     struct Peer {
         Incarnation incarnation;
         std::deque<Incarnation> replaced;
-        uint64_t sequence = 0;           // last seen on CPG
+        uint64_t sequence = 0;  // last seen on CPG
     };
     std::map<NodeId, Peer> peers_;
     std::set<std::string> logged_drops_;
@@ -241,18 +241,18 @@ class Replica::Impl {
         Header header;
         Status status;
     };
-    std::map<NodeId, Heard> heard_;      // in this round
-    std::map<NodeId, Status> latest_;    // the last STATUS of each node, for hand-overs and status
+    std::map<NodeId, Heard> heard_;    // in this round
+    std::map<NodeId, Status> latest_;  // the last STATUS of each node, for hand-overs and status
     int64_t master_heard_us_ = 0;
     int64_t next_status_us_ = 0;
-    bool status_wanted_ = false;         // something in it changed
+    bool status_wanted_ = false;  // something in it changed
     int64_t status_allowed_us_ = 0;
     int64_t stand_at_us_ = kNever;
     int64_t stand_not_before_us_ = 0;
-    int64_t start_wait_until_us_ = 0;    // R8: the longest lease granted before the start
+    int64_t start_wait_until_us_ = 0;  // R8: the longest lease granted before the start
     int64_t candidate_until_us_ = 0;
     bool candidate_handover_ = false;
-    std::set<NodeId> votes_;             // with the right ledger
+    std::set<NodeId> votes_;  // with the right ledger
     bool vote_request_sent_ = false;
     struct PendingRequest {
         Header header;
@@ -262,36 +262,36 @@ class Replica::Impl {
     std::map<NodeId, PendingRequest> pending_requests_;
 
     // ---- lease
-    int64_t granted_until_us_ = 0;       // by this node
+    int64_t granted_until_us_ = 0;  // by this node
     NodeId granted_to_;
-    Epoch freed_epoch_;                  // grants no lease in it any more
+    Epoch freed_epoch_;  // grants no lease in it any more
     uint64_t heartbeat_id_ = 0;
     struct Beat {
         uint64_t id;
         Now sent;
     };
-    std::deque<Beat> beats_;             // the newest, for answers
+    std::deque<Beat> beats_;  // the newest, for answers
     int64_t next_heartbeat_us_ = 0;
     struct WaitingRead {
         Token token;
-        Index index;         // 0: not fixed before the EPOCH entry is confirmed
-        uint64_t round;      // the heartbeat that has to be answered, unless the lease runs
-        bool proven = false; // it was still master after the read came
+        Index index;          // 0: not fixed before the EPOCH entry is confirmed
+        uint64_t round;       // the heartbeat that has to be answered, unless the lease runs
+        bool proven = false;  // it was still master after the read came
     };
     std::deque<WaitingRead> reads_;
 
     // ---- mastership
     struct Follower {
         Progress progress;
-        uint64_t answered = 0;           // greatest heartbeat id answered
-        std::optional<Now> lease_sent;   // when the newest one that granted a lease was sent
+        uint64_t answered = 0;          // greatest heartbeat id answered
+        std::optional<Now> lease_sent;  // when the newest one that granted a lease was sent
     };
     std::map<NodeId, Follower> followers_;
     Index epoch_entry_;
     bool sealed_ = false;
     int64_t master_since_us_ = 0;
     int64_t majority_heard_us_ = 0;
-    int64_t confirm_at_us_ = kNever;     // send a CONFIRM unless a PROPOSE carried it
+    int64_t confirm_at_us_ = kNever;  // send a CONFIRM unless a PROPOSE carried it
     struct Handover {
         NodeId target;
         Token token;
@@ -309,12 +309,12 @@ class Replica::Impl {
     // ---- following
     Index matched_;
     Index stored_;
-    std::optional<VerdictPair> first_pair_;    // not reached yet
+    std::optional<VerdictPair> first_pair_;  // not reached yet
     std::optional<VerdictPair> latest_pair_;
-    bool pair_heard_ = false;      // in this epoch: from then on what the tail may hold is bounded
+    bool pair_heard_ = false;  // in this epoch: from then on what the tail may hold is bounded
     std::deque<Propose> held_proposals_;
     uint64_t held_proposal_bytes_ = 0;
-    Position behind_;                          // a heartbeat's last entry that was missing
+    Position behind_;  // a heartbeat's last entry that was missing
     uint64_t fetch_id_ = 0;
     bool fetching_ = false;
     int64_t fetch_until_us_ = 0;

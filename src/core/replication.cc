@@ -15,7 +15,7 @@ constexpr uint64_t kHeldProposalBytes = 8 << 20;
 bool Replica::Impl::follow(const Header& h, Epoch epoch, bool from_master) {
     if (epoch < state_.ballot) {
         ++dropped_;
-        if (from_master) status_wanted_ = true;   // its sender learns of the ballot
+        if (from_master) status_wanted_ = true;  // its sender learns of the ballot
         return false;
     }
     if (epoch > state_.ballot) {
@@ -94,14 +94,12 @@ bool Replica::Impl::take_entries(const Position& previous, const std::vector<Ent
 }
 
 // Until the master has announced a pair nothing here can be decided, and its EPOCH entry must find room.
-bool Replica::Impl::tail_full() const {
-    return pair_heard_ && log_.bytes_above(handed_) > options_.tail_bytes;
-}
+bool Replica::Impl::tail_full() const { return pair_heard_ && log_.bytes_above(handed_) > options_.tail_bytes; }
 
 void Replica::Impl::hold_proposal(Propose&& p) {
     uint64_t bytes = 64;
     for (const EntryPtr& e : p.entries) bytes += weight(*e);
-    if (held_proposal_bytes_ + bytes > kHeldProposalBytes) return;   // FETCH will bring it
+    if (held_proposal_bytes_ + bytes > kHeldProposalBytes) return;  // FETCH will bring it
     held_proposal_bytes_ += bytes;
     held_proposals_.push_back(std::move(p));
 }
@@ -128,7 +126,7 @@ void Replica::Impl::matched_to(Index upto) {
 
 void Replica::Impl::fetch(const std::string& why) {
     if (fetching_ || role_ != Role::follower || !master_) return;
-    if (tail_full() && matched_ == log_.last().index) return;   // verdicts have to come first
+    if (tail_full() && matched_ == log_.last().index) return;  // verdicts have to come first
     std::vector<NodeId> servers = {master_};
     for (NodeId n : links_) {
         if (n != master_ && in_view(n)) servers.push_back(n);
@@ -183,7 +181,7 @@ void Replica::Impl::serve_fetch(NodeId to, const Fetch& f) {
         return;
     }
     if (role_ == Role::master && previous.index < log_.last().index) {
-        parked_[to] = {f, now() + kParkedUs};   // until the next sync
+        parked_[to] = {f, now() + kParkedUs};  // until the next sync
         return;
     }
     Entries none;
@@ -224,7 +222,7 @@ void Replica::Impl::handle(const Header& h, Entries& m) {
     if (!fetching_ || m.id != fetch_id_ || m.epoch != state_.ballot) return;
     if (!follow(h, m.epoch, h.from == master_)) return;
     fetching_ = false;
-    if (m.entries.empty()) ++fetch_server_;   // it knows no more than this node: next time another
+    if (m.entries.empty()) ++fetch_server_;  // it knows no more than this node: next time another
     if (!log_.has(m.previous) || !take_entries(m.previous, m.entries)) {
         say(concat("ENTRIES of node ", h.from, " after ", m.previous, " do not fit: mine ends at ", log_.last()));
         return;

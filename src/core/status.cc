@@ -72,8 +72,9 @@ ReplicaView Replica::Impl::view() const {
     if (members_.empty()) {
         v.reason = "corosync is not there: no view";
     } else if (!state_.cluster) {
-        v.reason = concat("waiting for the first CONFIG: all ", nodelist_.size(),
-                          " nodes of corosync's nodelist must be present at once, each with assentd and an empty ledger");
+        v.reason =
+            concat("waiting for the first CONFIG: all ", nodelist_.size(),
+                   " nodes of corosync's nodelist must be present at once, each with assentd and an empty ledger");
     } else if (!quorate_) {
         v.reason = "corosync is not quorate";
     } else if (!is_majority(log_.config(), present) && !v.config.voters.empty()) {

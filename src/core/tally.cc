@@ -28,9 +28,7 @@ Index Replica::Impl::own_durable() const {
     return role_ == Role::master ? durability_.durable() : std::min(durability_.durable(), matched_);
 }
 
-Index Replica::Impl::own_accepted() const {
-    return std::min(durability_.mark(), own_durable());
-}
+Index Replica::Impl::own_accepted() const { return std::min(durability_.mark(), own_durable()); }
 
 // Speaks only of what matches the ballot's master, and only once the ballot itself is durable.
 void Replica::Impl::send_ack(bool always) {
@@ -65,20 +63,21 @@ void Replica::Impl::handle(const Header& h, const Ack& a) {
 
 // Moves the stored index over entries of this epoch that a majority has durable, and the confirm index behind it.
 void Replica::Impl::tally() {
-    auto reached = [this](const Voter& v, Index Progress::* what, Index own) {
+    auto reached = [this](const Voter& v, Index Progress::*what, Index own) {
         if (v.node == options_.node) return v.ledger == state_.ledger ? own : Index();
         auto f = followers_.find(v.node);
         if (f == followers_.end() || f->second.progress.ledger != v.ledger) return Index();
         return f->second.progress.*what;
     };
     const Config& config = log_.config();
-    Index stored = majority_reached<Index>(
-        config, [&](const Voter& v) { return reached(v, &Progress::durable, own_durable()); });
-    if (stored < epoch_entry_) return;   // an older epoch's entry is never counted (R6)
+    Index stored =
+        majority_reached<Index>(config, [&](const Voter& v) { return reached(v, &Progress::durable, own_durable()); });
+    if (stored < epoch_entry_) return;  // an older epoch's entry is never counted (R6)
     stored_ = std::max(stored_, stored);
     if (sealed_) return;
-    Index accepted = majority_reached<Index>(
-        config, [&](const Voter& v) { return reached(v, &Progress::accepted, own_accepted()); });
+    Index accepted = majority_reached<Index>(config, [&](const Voter& v) {
+        return reached(v, &Progress::accepted, own_accepted());
+    });
     Index upto = std::max(confirm_, std::min(accepted, stored_));
     while (upto < stored_ && log_.entry(next(upto))->kind != EntryKind::write) upto = next(upto);
     if (upto <= confirm_) return;
@@ -103,7 +102,7 @@ void Replica::Impl::confirm_to(Index upto) {
 void Replica::Impl::learn(const VerdictPair& pair) {
     if (!pair.confirm || pair.confirm > pair.stored) return;
     pair_heard_ = true;
-    if (pair.stored <= matched_) {   // the two kept may wait for more
+    if (pair.stored <= matched_) {  // the two kept may wait for more
         stored_ = std::max(stored_, pair.stored);
         confirm_to(pair.confirm);
         return;

@@ -10,9 +10,7 @@ namespace assent {
 template <typename Tag, typename Rep> std::ostream& operator<<(std::ostream& out, const Number<Tag, Rep>& n) {
     return out << n.value;
 }
-inline std::ostream& operator<<(std::ostream& out, const Position& p) {
-    return out << text(p);
-}
+inline std::ostream& operator<<(std::ostream& out, const Position& p) { return out << text(p); }
 
 template <typename... Parts> std::string concat(const Parts&... parts) {
     std::ostringstream out;

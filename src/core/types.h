@@ -110,10 +110,10 @@ struct Entry {
     Index index;
     Epoch epoch;
     EntryKind kind = EntryKind::write;
-    ClientId client;                // WRITE; random 0: nobody's
-    uint64_t sequence = 0;          // WRITE; from 1
-    uint64_t first_unanswered = 0;  // WRITE; the client needs no outcome below it any more
-    std::string data;               // WRITE
+    ClientId client;                       // WRITE; random 0: nobody's
+    uint64_t sequence = 0;                 // WRITE; from 1
+    uint64_t first_unanswered = 0;         // WRITE; the client needs no outcome below it any more
+    std::string data;                      // WRITE
     std::shared_ptr<const Config> config;  // CONFIG
     CancelTarget cancel;                   // CANCEL
 
@@ -139,8 +139,8 @@ struct NodeState {
     LedgerId ledger;
     NodeId node;
     Epoch ballot;
-    NodeId voted_for;                // in `ballot`; 0: nobody
-    uint64_t longest_lease_us = 0;   // the longest lease ever granted (R8)
+    NodeId voted_for;               // in `ballot`; 0: nobody
+    uint64_t longest_lease_us = 0;  // the longest lease ever granted (R8)
     bool operator==(const NodeState&) const = default;
 };
 

@@ -13,13 +13,13 @@ namespace assent {
 struct Persist {
     PersistSeq seq;
     std::optional<NodeState> state;
-    Index truncate_from;            // drop this entry and all above; 0: nothing
-    std::vector<EntryPtr> append;   // consecutive, the first one follows the ledger's last entry
-    std::optional<Index> mark;      // the application here accepted everything up to this index
+    Index truncate_from;           // drop this entry and all above; 0: nothing
+    std::vector<EntryPtr> append;  // consecutive, the first one follows the ledger's last entry
+    std::optional<Index> mark;     // the application here accepted everything up to this index
 };
 
 struct Outgoing {
-    Header header;    // header.to 0: multicast on CPG
+    Header header;  // header.to 0: multicast on CPG
     Message message;
     bool by_cpg = false;
 };
@@ -63,7 +63,7 @@ struct Update {
     std::vector<EntryPtr> confirmed;  // verdicts, every kind of entry, in index order without holes
     std::vector<Serve> serve;
     std::vector<Answer> answers;
-    int64_t deadline_us = kNever;     // call with Tick at this CLOCK_MONOTONIC_RAW time at the latest
+    int64_t deadline_us = kNever;        // call with Tick at this CLOCK_MONOTONIC_RAW time at the latest
     std::vector<std::string> decisions;  // one line a decision, with its reason
 };
 

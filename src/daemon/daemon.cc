@@ -19,8 +19,8 @@ namespace assent {
 namespace {
 
 constexpr int64_t kPublishUs = 1'000'000;
-constexpr net::SessionId kRemote = net::SessionId(1) << 63;   // tells the sessions of the two servers apart
-constexpr int64_t kLeaveUs = 2'000'000;   // how long a hand-over may hold an exit up
+constexpr net::SessionId kRemote = net::SessionId(1) << 63;  // tells the sessions of the two servers apart
+constexpr int64_t kLeaveUs = 2'000'000;                      // how long a hand-over may hold an exit up
 
 void make_folder(const std::string& path, mode_t mode) {
     if (mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return;
@@ -96,7 +96,8 @@ void Daemon::on_cluster(const Cluster& cluster) {
     }
     if (cluster_ && cluster_->local != cluster.local) {
         throw Failure("corosync's node id of this host changed from " + std::to_string(cluster_->local.value) + " to " +
-                      std::to_string(cluster.local.value) + ": assentd has to be started again", 1);
+                          std::to_string(cluster.local.value) + ": assentd has to be started again",
+                      1);
     }
     bool first = !cluster_;
     cluster_ = cluster;
@@ -151,9 +152,7 @@ void Daemon::open_groups() {
         o.core.master_timeout_us = config_->master_timeout_ms * 1000;
         o.core.ack_by_cpg = config_->ack_path == AckPath::cpg;
         GroupPorts ports;
-        ports.reply = [this](const Origin& origin, const pb::Reply& reply) {
-            this->reply(origin.id, reply);
-        };
+        ports.reply = [this](const Origin& origin, const pb::Reply& reply) { this->reply(origin.id, reply); };
         ports.send = [this](NodeId to, net::FrameKind kind, std::string bytes) {
             return links_->send(to, kind, std::move(bytes));
         };
@@ -211,7 +210,7 @@ Group* Daemon::find(const std::string& group) {
 
 void Daemon::on_hello(const net::SessionInfo&, const pb::Hello& hello, pb::HelloReply& reply) {
     reply.set_version(ASSENT_VERSION);
-    if (!cluster_) return;   // requests are refused with the reason until corosync has been seen
+    if (!cluster_) return;  // requests are refused with the reason until corosync has been seen
     reply.set_node(cluster_->local.value);
     for (auto& [name, group] : groups_) reply.add_groups(name);
     if (hello.group().empty()) return;

@@ -11,7 +11,7 @@ namespace assent {
 
 namespace {
 
-constexpr int64_t kWatchUs = 100'000;   // how often the application's pulse is taken
+constexpr int64_t kWatchUs = 100'000;  // how often the application's pulse is taken
 
 uint64_t random_u64() {
     std::random_device device;
@@ -98,9 +98,7 @@ Group::~Group() {
 // ---- events for the core, updates from it
 
 // For callers inside an update: the event is carried out when that is done.
-void Group::post(Event event) {
-    events_.push_back(std::move(event));
-}
+void Group::post(Event event) { events_.push_back(std::move(event)); }
 
 void Group::run(Event event) {
     post(std::move(event));
@@ -118,7 +116,8 @@ void Group::drain() {
         Update update = replica_->step(clock_now(), std::move(event));
         std::string broken = invariants_.check(before, view(), update);
         if (!broken.empty()) {
-            ASSENT_ERROR("group %s: %s: this is a fault of assentd; it ends before it does harm", name().c_str(), broken.c_str());
+            ASSENT_ERROR("group %s: %s: this is a fault of assentd; it ends before it does harm", name().c_str(),
+                         broken.c_str());
             log_close();
             abort();
         }
@@ -222,9 +221,7 @@ void Group::watch() {
     watch_timer_ = loop_.timer_once(kWatchUs, [this] { watch(); });
 }
 
-void Group::on_master_change() {
-    requests_->on_surroundings(raw_now_us());
-}
+void Group::on_master_change() { requests_->on_surroundings(raw_now_us()); }
 
 // ---- from the daemon
 
@@ -235,9 +232,7 @@ void Group::on_nodelist(const Cluster& cluster) {
     run(std::move(list));
 }
 
-void Group::on_quorum(bool quorate) {
-    run(event::Quorum{quorate});
-}
+void Group::on_quorum(bool quorate) { run(event::Quorum{quorate}); }
 
 void Group::on_links(const std::vector<NodeId>& up) {
     std::vector<NodeId> gone;
@@ -264,9 +259,7 @@ void Group::on_request(uint64_t session, pb::Request&& request) {
     dirty_ = true;
 }
 
-void Group::on_session_closed(uint64_t session) {
-    requests_->on_session_closed(session);
-}
+void Group::on_session_closed(uint64_t session) { requests_->on_session_closed(session); }
 
 void Group::leave(std::function<void()> done) {
     leaving_ = std::move(done);

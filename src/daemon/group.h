@@ -24,12 +24,12 @@ namespace assent {
 
 struct GroupOptions {
     std::string name;
-    std::string state_dir;       // of this group; exists
+    std::string state_dir;  // of this group; exists
     NodeId node;
     uint64_t ledger_segment_bytes = 64ull << 20;
     uint64_t max_write_bytes = 1 << 20;
     int64_t request_timeout_us = 5'000'000;
-    Options core;                // node, incarnation and seeds are filled in
+    Options core;  // node, incarnation and seeds are filled in
 };
 
 // The daemon's side: how answers and messages leave.
@@ -96,7 +96,7 @@ class Group {
 
     std::deque<Event> events_;
     bool draining_ = false;
-    bool dirty_ = false;                // something happened since the last Flush
+    bool dirty_ = false;  // something happened since the last Flush
     Loop::HookId hook_ = 0;
     Loop::TimerId timer_ = 0;
     int64_t armed_us_ = kNever;

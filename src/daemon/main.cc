@@ -58,7 +58,8 @@ Arguments parse_arguments(int argc, char** argv) {
             case run_dir: a.daemon.run_dir = optarg; break;
             case log_level:
                 a.log_level = log_level_by_name(optarg);
-                if (a.log_level < 0) throw Failure(std::string("no log level '") + optarg + "'; see assentd --help", 64);
+                if (a.log_level < 0)
+                    throw Failure(std::string("no log level '") + optarg + "'; see assentd --help", 64);
                 break;
             case 'V': std::printf("assentd %s\n", ASSENT_VERSION); std::exit(0);
             case 'h': std::fputs(kUsage, stdout); std::exit(0);

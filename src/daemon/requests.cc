@@ -9,7 +9,7 @@ namespace assent {
 namespace {
 
 constexpr int64_t kLongestTimeoutUs = 600'000'000;
-constexpr int64_t kAnswerTravelUs = 20'000;   // the master gives up this much earlier, so that its answer still counts
+constexpr int64_t kAnswerTravelUs = 20'000;  // the master gives up this much earlier, so that its answer still counts
 constexpr size_t kMostPending = 65'536;
 constexpr size_t kMostLatencies = 8'192;
 
@@ -28,9 +28,7 @@ pb::Reply reply_to(const pb::Request& request, pb::Code code, const std::string&
     return r;
 }
 
-ClientId client_of(const pb::ClientIdentity& c) {
-    return {Index(c.birth()), c.random()};
-}
+ClientId client_of(const pb::ClientIdentity& c) { return {Index(c.birth()), c.random()}; }
 
 }  // namespace
 
@@ -80,8 +78,9 @@ void Requests::submit(const Origin& origin, pb::Request&& request, int64_t now_u
     Pending& p = table_[key];
     p.origin = origin;
     p.came_us = now_us;
-    int64_t limit = request.deadline_ms() ? static_cast<int64_t>(std::min<uint64_t>(request.deadline_ms(), 600'000)) * 1000
-                                          : default_timeout_us_;
+    int64_t limit = request.deadline_ms()
+                        ? static_cast<int64_t>(std::min<uint64_t>(request.deadline_ms(), 600'000)) * 1000
+                        : default_timeout_us_;
     p.deadline_us = now_us + std::min(limit, kLongestTimeoutUs);
     p.request = std::move(request);
     if (p.request.has_read() && p.request.read().level() != pb::LEVEL_MASTER) {
@@ -203,9 +202,7 @@ void Requests::on_answer(const Answer& a, int64_t now_us) {
     uint64_t key = it->first;
     Pending& p = it->second;
     switch (a.kind) {
-        case AnswerKind::confirmed:
-            confirmed(key, p, a);
-            return;
+        case AnswerKind::confirmed: confirmed(key, p, a); return;
         case AnswerKind::cancelled:
             p.index = a.index;
             p.epoch = a.epoch;
@@ -216,12 +213,11 @@ void Requests::on_answer(const Answer& a, int64_t now_us) {
             p.where = Where::application;
             hooks_.query(key, p.request.read().query());
             return;
-        case AnswerKind::done:
-            finish(key, pb::DONE, "");
-            return;
+        case AnswerKind::done: finish(key, pb::DONE, ""); return;
         case AnswerKind::refused:
-            finish(key, pb::OTHER_ERROR, "that node cannot take mastership over: it is no voter, not present, or did not get "
-                                         "the whole ledger in time; see 'assentctl status'");
+            finish(key, pb::OTHER_ERROR,
+                   "that node cannot take mastership over: it is no voter, not present, or did not get "
+                   "the whole ledger in time; see 'assentctl status'");
             return;
         case AnswerKind::busy:
             if (p.sent) {
@@ -235,7 +231,7 @@ void Requests::on_answer(const Answer& a, int64_t now_us) {
                 give_up(key, false);
             } else {
                 p.sent = true;
-                park(key, p);   // withdrawn here: the next master may have it, and is asked under the same sequence
+                park(key, p);  // withdrawn here: the next master may have it, and is asked under the same sequence
             }
             return;
         case AnswerKind::not_master:
@@ -292,8 +288,9 @@ void Requests::on_application(uint64_t key, const Result<std::string>& answer, I
     } else if (p.request.has_outcome()) {
         finish(key, pb::DONE, "confirmed; its result is not remembered any more");
     } else {
-        finish(key, pb::UNKNOWN, concat("the write was confirmed at index ", p.index,
-                                        " before, but its result is not remembered any more"));
+        finish(key, pb::UNKNOWN,
+               concat("the write was confirmed at index ", p.index,
+                      " before, but its result is not remembered any more"));
     }
 }
 
@@ -333,14 +330,10 @@ void Requests::expire(uint64_t key, Pending& p) {
             hooks_.event(event::Forget{Token(key)});
             return;
         case Where::nowhere:
-        case Where::after:
-            give_up(key, !p.sent);
-            return;
+        case Where::after: give_up(key, !p.sent); return;
         case Where::peer:
         case Where::applying:
-        case Where::application:
-            give_up(key, false);
-            return;
+        case Where::application: give_up(key, false); return;
     }
 }
 
@@ -350,8 +343,9 @@ void Requests::give_up(uint64_t key, bool surely_not_done) {
     const Pending& p = table_.at(key);
     bool may_be_done = p.request.has_write() && !surely_not_done;
     if (p.where == Where::applying) {
-        finish(key, pb::UNKNOWN, concat("the write is confirmed at index ", p.index,
-                                        ", but the application of node ", self_, " has not answered: ask again with 'outcome'"));
+        finish(key, pb::UNKNOWN,
+               concat("the write is confirmed at index ", p.index, ", but the application of node ", self_,
+                      " has not answered: ask again with 'outcome'"));
         return;
     }
     ReplicaView v = hooks_.view();
@@ -359,7 +353,8 @@ void Requests::give_up(uint64_t key, bool surely_not_done) {
     if (may_be_done) {
         finish(key, pb::UNKNOWN, "the write may or may not be confirmed later: " + why);
     } else if (p.request.has_outcome() && v.reason.empty()) {
-        finish(key, pb::UNKNOWN, "the outcome is not known: the write is older than what is remembered, or not decided yet");
+        finish(key, pb::UNKNOWN,
+               "the outcome is not known: the write is older than what is remembered, or not decided yet");
     } else if (!hooks_.master()) {
         finish(key, v.reason.empty() || v.reason.find("master") != std::string::npos ? pb::NO_MASTER : pb::NO_MAJORITY,
                "nothing was done: " + why);
@@ -405,7 +400,7 @@ void Requests::tick(int64_t now_us) {
             over.push_back(key);
         } else if (p.where == Where::peer && p.peer != master) {
             p.sent = true;
-            park(key, p);   // another master by now: ask that one, under the same sequence
+            park(key, p);  // another master by now: ask that one, under the same sequence
         }
     }
     for (uint64_t key : over) {

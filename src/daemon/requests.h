@@ -21,18 +21,19 @@ namespace assent {
 // Where an answer goes.
 struct Origin {
     enum class Kind : uint8_t { client, peer } kind = Kind::client;
-    uint64_t id = 0;   // the client's session, or the node that forwarded
+    uint64_t id = 0;  // the client's session, or the node that forwarded
     uint64_t request = 0;
 };
 
 // What Requests needs of the group around it; all on the loop's thread.
 struct RequestHooks {
-    std::function<void(Event)> event;                                      // for the core; not carried out at once
+    std::function<void(Event)> event;  // for the core; not carried out at once
     std::function<void(const Origin&, const pb::Reply&)> reply;
-    std::function<bool(NodeId, const std::string&)> forward;               // bytes of a pb::Forwarded
-    std::function<void(uint64_t key, const std::string& query)> query;     // to the application; comes back as on_application
-    std::function<void(uint64_t key, Index)> result_of;                    // likewise
-    std::function<int64_t()> now_us;                                       // CLOCK_MONOTONIC_RAW
+    std::function<bool(NodeId, const std::string&)> forward;  // bytes of a pb::Forwarded
+    std::function<void(uint64_t key, const std::string& query)>
+        query;                                           // to the application; comes back as on_application
+    std::function<void(uint64_t key, Index)> result_of;  // likewise
+    std::function<int64_t()> now_us;                     // CLOCK_MONOTONIC_RAW
     std::function<std::string(bool members_only)> status_json;
     std::function<bool()> master_here;
     std::function<NodeId()> master;
@@ -93,8 +94,8 @@ class Requests {
         NodeId peer;
         Index index;
         Epoch epoch;
-        bool sent = false;      // an earlier attempt may have been proposed
-        bool expired = false;   // Forget is on its way
+        bool sent = false;     // an earlier attempt may have been proposed
+        bool expired = false;  // Forget is on its way
     };
     using Table = std::unordered_map<uint64_t, Pending>;
 
@@ -117,8 +118,8 @@ class Requests {
     const RequestHooks hooks_;
     Table table_;
     uint64_t last_key_ = 0;
-    std::multimap<Index, uint64_t> by_index_;        // Where::applying and Where::after
-    std::vector<uint64_t> parked_;                   // Where::nowhere; may name keys that are gone
+    std::multimap<Index, uint64_t> by_index_;  // Where::applying and Where::after
+    std::vector<uint64_t> parked_;             // Where::nowhere; may name keys that are gone
     RequestCounters counters_;
     std::vector<int64_t> write_latencies_;
 };

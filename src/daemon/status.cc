@@ -79,9 +79,7 @@ std::string state_word(const ReplicaView& v) {
     return v.role == Role::candidate ? "candidate" : "follower";
 }
 
-std::string text_of(const ClusterId& id) {
-    return id ? hex(id.high) + hex(id.low) : std::string();
-}
+std::string text_of(const ClusterId& id) { return id ? hex(id.high) + hex(id.low) : std::string(); }
 
 std::string status_json(const GroupStatus& s) {
     const ReplicaView& v = s.view;
@@ -100,14 +98,16 @@ std::string status_json(const GroupStatus& s) {
     Json in_view = Json::array();
     for (NodeId n : v.members) in_view.push_back(n.value);
     j["view"] = {{"ring", ring_text(v.ring)}, {"members", in_view}};
-    j["index"] = {{"first", s.first.value},         {"last", v.last.index.value},     {"durable", v.durable.value},
-                  {"stored", v.stored.value},       {"confirmed", v.confirmed.value}, {"applied", v.applied.value}};
+    j["index"] = {{"first", s.first.value},   {"last", v.last.index.value},     {"durable", v.durable.value},
+                  {"stored", v.stored.value}, {"confirmed", v.confirmed.value}, {"applied", v.applied.value}};
     j["voters"] = members(s, true);
     j["observers"] = members(s, false);
     j["application"] = {{"kind", s.application_kind},
                         {"state", s.application_healthy ? "healthy" : "hung"},
                         {"applied", v.applied.value}};
-    j["writes"] = {{"confirmed", v.writes_confirmed}, {"cancelled", v.writes_cancelled}, {"unknown", s.requests.unknown}};
+    j["writes"] = {{"confirmed", v.writes_confirmed},
+                   {"cancelled", v.writes_cancelled},
+                   {"unknown", s.requests.unknown}};
     j["reads"] = {{"master", s.requests.reads_master},
                   {"forwarded", s.requests.reads_forwarded},
                   {"local", s.requests.reads_local}};

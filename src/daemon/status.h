@@ -34,7 +34,7 @@ struct GroupStatus {
     uint64_t write_p50_us = 0;
     uint64_t write_p99_us = 0;
     uint64_t fsync_p99_us = 0;
-    Index first;     // of the ledger; 0: empty
+    Index first;  // of the ledger; 0: empty
 };
 
 // master, follower, candidate, observer, waiting.

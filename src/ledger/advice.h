@@ -10,8 +10,11 @@ constexpr const char* kNewer =
 
 inline std::string advice(const std::string& dir) {
     return " Nothing was changed. What to do: check the disk and the system log; if the other nodes run and hold a "
-           "majority, move the folder " + dir + " away (do not delete it) and start again: this node then joins as a "
-           "new one and is sent everything. Never do so on more than a minority of the nodes, since what was confirmed may "
+           "majority, move the folder " +
+           dir +
+           " away (do not delete it) and start again: this node then joins as a "
+           "new one and is sent everything. Never do so on more than a minority of the nodes, since what was confirmed "
+           "may "
            "then be lost.";
 }
 

@@ -11,7 +11,7 @@
 namespace assent::ledger {
 
 constexpr uint32_t kFormatVersion = 1;
-constexpr uint32_t kBlockBytes = 512;        // one sector: a disk writes it whole or not at all
+constexpr uint32_t kBlockBytes = 512;  // one sector: a disk writes it whole or not at all
 constexpr uint32_t kRecordHeaderBytes = 48;
 constexpr uint32_t kRecordAlign = 8;
 constexpr uint32_t kMaxPayload = (64u << 20) + (128u << 10);  // data of 64 MiB and what is around it
@@ -22,23 +22,23 @@ enum class BlockError { none, damaged, newer };
 
 // What the files state-a and state-b hold.
 struct StateBlock {
-    uint64_t sequence = 0;        // of two valid copies the greater one counts; also the run's number
+    uint64_t sequence = 0;  // of two valid copies the greater one counts; also the run's number
     NodeState state;
-    uint64_t first_segment = 1;   // these and all between must be there
-    uint64_t last_segment = 0;    // below the first: none yet
+    uint64_t first_segment = 1;  // these and all between must be there
+    uint64_t last_segment = 0;   // below the first: none yet
     bool operator==(const StateBlock&) const = default;
 };
-std::string encode_state(const StateBlock& block);                        // kBlockBytes
+std::string encode_state(const StateBlock& block);  // kBlockBytes
 BlockError decode_state(std::string_view bytes, StateBlock& block);
 
 // At the start of each segment.
 struct SegmentBlock {
     LedgerId ledger;
     uint64_t number = 0;
-    uint64_t capacity = 0;   // bytes there, and synced, before the first record: a shorter file was cut by somebody
+    uint64_t capacity = 0;  // bytes there, and synced, before the first record: a shorter file was cut by somebody
     bool operator==(const SegmentBlock&) const = default;
 };
-std::string encode_segment(const SegmentBlock& block);                    // kBlockBytes
+std::string encode_segment(const SegmentBlock& block);  // kBlockBytes
 BlockError decode_segment(std::string_view bytes, SegmentBlock& block);
 
 enum class RecordKind : uint8_t {

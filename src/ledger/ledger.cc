@@ -27,10 +27,11 @@ class ThreadedLedger : public Ledger {
   public:
     ThreadedLedger(std::unique_ptr<Store> store, const std::string& dir) : dir_(dir), store_(std::move(store)) {
         handler_ = [dir](const std::string& what) {
-            std::fprintf(stderr,
-                         "assentd: the ledger in %s failed: %s. What to do: see to the disk (room, errors in the system "
-                         "log) and start again; the process ends now, as nothing that it says could be relied on.\n",
-                         dir.c_str(), what.c_str());
+            std::fprintf(
+                stderr,
+                "assentd: the ledger in %s failed: %s. What to do: see to the disk (room, errors in the system "
+                "log) and start again; the process ends now, as nothing that it says could be relied on.\n",
+                dir.c_str(), what.c_str());
             ::_exit(1);
         };
         thread_ = std::thread([this] { run(); });
@@ -110,7 +111,7 @@ class ThreadedLedger : public Ledger {
     }
 
   private:
-    static constexpr size_t kSyncTimes = 1024;   // the p99 is of the last so many
+    static constexpr size_t kSyncTimes = 1024;  // the p99 is of the last so many
 
     void run() {
         std::unique_lock lock(mutex_);
@@ -124,7 +125,7 @@ class ThreadedLedger : public Ledger {
             const bool stop = stop_;
             lock.unlock();
             const Trouble trouble = work(batch, drop, stop);
-            batch.clear();   // entries are freed outside the lock
+            batch.clear();  // entries are freed outside the lock
             lock.lock();
             stats_.syncs = store_->syncs();
             stats_.bytes = store_->bytes();
@@ -172,16 +173,16 @@ class ThreadedLedger : public Ledger {
     }
 
     const std::string dir_;
-    const std::unique_ptr<Store> store_;   // reads by the loop, all else by the thread
+    const std::unique_ptr<Store> store_;  // reads by the loop, all else by the thread
     EventFd event_;
     std::atomic<uint64_t> completed_ = 0;
 
-    mutable std::mutex mutex_;   // of what follows; never held during I/O
+    mutable std::mutex mutex_;  // of what follows; never held during I/O
     std::condition_variable wake_;
     std::vector<Persist> queue_;
-    int64_t queued_since_us_ = 0;    // since when the first of the queue waits
-    int64_t working_since_us_ = 0;   // the same of the batch in work; 0: none
-    Index hidden_from_;              // 0: nothing is hidden
+    int64_t queued_since_us_ = 0;   // since when the first of the queue waits
+    int64_t working_since_us_ = 0;  // the same of the batch in work; 0: none
+    Index hidden_from_;             // 0: nothing is hidden
     PersistSeq hidden_until_;
     Index drop_;
     bool stop_ = false;

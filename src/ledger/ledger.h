@@ -12,24 +12,24 @@
 
 namespace assent::ledger {
 
-class Env;   // files and syncs; tests put a faulty one in its place (env.h)
+class Env;  // files and syncs; tests put a faulty one in its place (env.h)
 
 struct LedgerOptions {
-    std::string dir;                      // /var/lib/assent/GROUP, exists
-    uint64_t segment_bytes = 64ull << 20; // preallocated, really written with zeros
-    NodeId node;                          // a ledger of another node id is refused
-    LedgerId fresh_ledger;                // random; used if the ledger has to be formatted
+    std::string dir;                       // /var/lib/assent/GROUP, exists
+    uint64_t segment_bytes = 64ull << 20;  // preallocated, really written with zeros
+    NodeId node;                           // a ledger of another node id is refused
+    LedgerId fresh_ledger;                 // random; used if the ledger has to be formatted
     bool create = true;
 };
 
 // What a start found. Every file that holds an entry has been synced again before open() returned (R4).
 struct Opened {
     NodeState state;
-    Index first;       // 0: empty
+    Index first;  // 0: empty
     Position last;
     Index mark;
-    bool formatted = false;      // it was made just now
-    uint64_t torn_bytes = 0;     // an unfinished last record was cut
+    bool formatted = false;   // it was made just now
+    uint64_t torn_bytes = 0;  // an unfinished last record was cut
 };
 
 struct LedgerStats {

@@ -17,9 +17,9 @@ void put(std::string& to, uint64_t offset, std::string_view bytes) {
 }  // namespace
 
 struct FaultEnv::Inode {
-    std::string cached;    // as processes see it
-    std::string durable;   // as the disk has it
-    std::vector<std::pair<uint64_t, std::string>> unsynced;   // writes, in order
+    std::string cached;                                      // as processes see it
+    std::string durable;                                     // as the disk has it
+    std::vector<std::pair<uint64_t, std::string>> unsynced;  // writes, in order
 };
 
 class FaultEnv::MemoryFile : public File {
@@ -128,7 +128,7 @@ bool FaultEnv::fails(Op op, const std::string& path) {
 void FaultEnv::apply_write(Inode& inode, uint64_t offset, const std::string& bytes, Loss loss) {
     if (loss == Loss::everything) return;
     if (loss == Loss::nothing) return put(inode.durable, offset, bytes);
-    const uint64_t mode = chance() % 4;   // none, all, a prefix, any sectors
+    const uint64_t mode = chance() % 4;  // none, all, a prefix, any sectors
     if (mode == 0) return;
     if (mode == 1) return put(inode.durable, offset, bytes);
     const uint64_t prefix = chance() % (bytes.size() + 1);

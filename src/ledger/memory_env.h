@@ -53,22 +53,22 @@ class FaultEnv : public Env {
     class MemoryFile;
     class MemoryLock;
     struct NameChange {
-        std::string from;   // removed, unless empty
-        std::string to;     // names the inode then, unless empty
+        std::string from;  // removed, unless empty
+        std::string to;    // names the inode then, unless empty
         std::shared_ptr<Inode> inode;
     };
 
     uint64_t chance();
-    bool fails(Op op, const std::string& path);   // counts; false: goes on
+    bool fails(Op op, const std::string& path);  // counts; false: goes on
     void apply_write(Inode& inode, uint64_t offset, const std::string& bytes, Loss loss);
     static void apply_change(std::map<std::string, std::shared_ptr<Inode>>& names, const NameChange& change);
 
     mutable std::mutex mutex_;
     uint64_t seed_;
-    uint64_t generation_ = 0;    // crashes so far
-    std::map<std::string, std::shared_ptr<Inode>> names_;      // as processes see them
-    std::map<std::string, std::shared_ptr<Inode>> durable_;    // as the disk has them
-    std::vector<NameChange> changes_;                          // from the second to the first
+    uint64_t generation_ = 0;                                // crashes so far
+    std::map<std::string, std::shared_ptr<Inode>> names_;    // as processes see them
+    std::map<std::string, std::shared_ptr<Inode>> durable_;  // as the disk has them
+    std::vector<NameChange> changes_;                        // from the second to the first
     std::set<std::string> locks_;
     std::map<Op, uint64_t> failing_;
     std::map<Op, uint64_t> counts_;

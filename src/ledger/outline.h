@@ -10,10 +10,10 @@
 namespace assent::ledger {
 
 struct Outline {
-    Index first;              // 0: no entry here
-    Position last;            // index 0: none. With first 0, but not this: entries up to here were dropped
+    Index first;    // 0: no entry here
+    Position last;  // index 0: none. With first 0, but not this: entries up to here were dropped
     Index mark;
-    std::deque<Run> runs;     // of the entries from `first` on
+    std::deque<Run> runs;  // of the entries from `first` on
 
     // An empty ledger goes on anywhere (a snapshot may lie before).
     bool may_append(Position p) const {

@@ -120,8 +120,9 @@ class Walker {
         for (auto it = std::next(at); it != segments_.end(); ++it) {
             const uint64_t proof = later_record(it->second, kBlockBytes, 0);
             if (proof == 0) continue;
-            damaged(at->second, stop, "the records stop there, but " + it->second.path + " goes on at offset " +
-                                          std::to_string(proof) + ", so this is no unfinished write");
+            damaged(at->second, stop,
+                    "the records stop there, but " + it->second.path + " goes on at offset " + std::to_string(proof) +
+                        ", so this is no unfinished write");
         }
     }
 

@@ -9,7 +9,7 @@ namespace assent::ledger {
 struct Segment {
     uint32_t number = 0;
     uint32_t use = 0;
-    uint64_t capacity = 0;   // records are to stay below; only one too large for any segment goes beyond
+    uint64_t capacity = 0;  // records are to stay below; only one too large for any segment goes beyond
     std::string path;
     std::shared_ptr<File> file;
 };
@@ -32,9 +32,9 @@ class Window {
 // cannot be read; `found` is false if there is no such record.
 struct ReadRecord {
     bool found = false;
-    RecordHeader header;        // as far as `parsed`
-    bool parsed = false;        // could be a record of this use by its header
-    std::string_view payload;   // until the window is used again
+    RecordHeader header;       // as far as `parsed`
+    bool parsed = false;       // could be a record of this use by its header
+    std::string_view payload;  // until the window is used again
 };
 Result<ReadRecord> read_record(Window& window, const Segment& segment, uint64_t offset);
 

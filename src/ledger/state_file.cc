@@ -48,8 +48,8 @@ bool StateFile::load(StateBlock& block, Env::Access access) {
     }
     if (found == 0) return false;
     if (!valid) {
-        throw Failure("no copy of the ballot is whole: " + path(0) + " and " + path(1) +
-                      " are damaged or missing." + advice(dir_));
+        throw Failure("no copy of the ballot is whole: " + path(0) + " and " + path(1) + " are damaged or missing." +
+                      advice(dir_));
     }
     // A missing one is made empty; the next save fills it.
     for (int copy = 0; copy < 2 && access == Env::Access::write; ++copy) {

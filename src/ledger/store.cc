@@ -128,7 +128,7 @@ Trouble Store::save_state() {
 }
 
 Result<std::vector<EntryPtr>> Store::read(Index from, Index upto, uint64_t max_bytes) const {
-    constexpr size_t kMostEntries = 4096;   // in one go, so that the lock is short
+    constexpr size_t kMostEntries = 4096;  // in one go, so that the lock is short
     std::vector<Location> where;
     Segments segments;
     {

@@ -43,7 +43,7 @@ class Store {
     void for_each(const std::function<void(const EntryPtr&)>& fn) const;
 
     const NodeState& state() const { return state_.state; }
-    const Outline& outline() const { return outline_; }   // as written, durable or not
+    const Outline& outline() const { return outline_; }  // as written, durable or not
     uint64_t syncs() const { return syncs_ + state_file_.syncs(); }
     uint64_t bytes() const { return bytes_; }
 
@@ -85,24 +85,24 @@ class Store {
     std::optional<Error> poison_;
 
     Outline outline_;
-    Segment current_;           // number 0: none yet
-    bool ended_ = true;         // its last record is an end
-    uint64_t offset_ = 0;       // in current_: where buffer_ goes
-    uint64_t synced_ = 0;       // in current_: everything below is durable
+    Segment current_;      // number 0: none yet
+    bool ended_ = true;    // its last record is an end
+    uint64_t offset_ = 0;  // in current_: where buffer_ goes
+    uint64_t synced_ = 0;  // in current_: everything below is durable
     bool unsynced_ = false;
     uint32_t prev_ = 0;
     uint32_t run_ = 0;
-    std::string buffer_;        // records that are not written yet
-    std::vector<Change> changes_;   // for table_, once they are durable
+    std::string buffer_;           // records that are not written yet
+    std::vector<Change> changes_;  // for table_, once they are durable
 
     std::unique_ptr<File> zeroing_;  // "new", on its way to be a segment
     uint64_t zeroed_ = 0;
-    std::vector<std::string> spares_;   // names of whole segments that may be used again
+    std::vector<std::string> spares_;  // names of whole segments that may be used again
     uint64_t syncs_ = 0;
     uint64_t bytes_ = 0;
 
-    mutable std::mutex mutex_;   // of what follows; never held during I/O
-    Table table_;                // durable entries
+    mutable std::mutex mutex_;  // of what follows; never held during I/O
+    Table table_;               // durable entries
     Segments segments_;
 };
 

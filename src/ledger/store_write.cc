@@ -66,7 +66,7 @@ Trouble Store::put_entry(const Entry& entry, bool marked) {
     if (buffer_.size() - at - kRecordHeaderBytes > kMaxPayload) {
         return Error{"entry " + text(entry.position()) + " is too large for the ledger in " + options_.dir};
     }
-    if (end() + kRecordAlign + kRecordHeaderBytes > current_.capacity) {   // perhaps; fits() knows
+    if (end() + kRecordAlign + kRecordHeaderBytes > current_.capacity) {  // perhaps; fits() knows
         const std::string payload = buffer_.substr(at + kRecordHeaderBytes);
         buffer_.resize(at);
         if (!fits(record_bytes(uint32_t(payload.size())))) {

@@ -28,8 +28,10 @@ Connected Client::connect(const std::string& where, const std::string& group, co
     if (d.code != pb::DONE) return {nullptr, d.code, std::move(d.reason)};
     std::unique_ptr<Client> client(new Client(std::move(d.socket)));
     Connected c = client->greet(group, program, deadline);
-    if (c.code == pb::DONE) c.client = std::move(client);
-    else if (c.reason.empty()) c.reason = "the daemon at " + where + " refused the session and did not say why";
+    if (c.code == pb::DONE)
+        c.client = std::move(client);
+    else if (c.reason.empty())
+        c.reason = "the daemon at " + where + " refused the session and did not say why";
     return c;
 }
 
@@ -41,7 +43,8 @@ Connected Client::greet(const std::string& group, const std::string& program, De
     frame.mutable_hello()->set_group(group);
     out_.push("", frame.SerializeAsString());
     while (!greeted_) {
-        if (const Result<bool> pumped = pump(); !pumped && !greeted_) return {nullptr, pb::NOT_REACHABLE, pumped.error()};
+        if (const Result<bool> pumped = pump(); !pumped && !greeted_)
+            return {nullptr, pb::NOT_REACHABLE, pumped.error()};
         if (!greeted_ && !poll_until(deadline))
             return {nullptr, pb::TIMED_OUT, "the daemon did not answer in time; it may be starting, or hang"};
     }
@@ -97,7 +100,8 @@ Result<bool> Client::pump() {
 
 Result<bool> Client::read_frames() {
     const net::FrameReader::Input input = in_.read_from(fd(), kPass);
-    const std::string why = input == net::FrameReader::Input::failed ? std::strerror(errno) : "it closed the connection";
+    const std::string why =
+        input == net::FrameReader::Input::failed ? std::strerror(errno) : "it closed the connection";
     std::string_view bytes;
     while (lost_.empty() && in_.next(bytes)) {
         pb::ServerFrame frame;
@@ -107,8 +111,10 @@ Result<bool> Client::read_frames() {
             greeted_ = true;
             hello_ = std::move(*frame.mutable_hello());
         } else if (frame.has_reply() && greeted_) {
-            if (frame.reply().id() == 0) lost("the daemon closed the session: " + frame.reply().reason());
-            else arrived(std::move(*frame.mutable_reply()));
+            if (frame.reply().id() == 0)
+                lost("the daemon closed the session: " + frame.reply().reason());
+            else
+                arrived(std::move(*frame.mutable_reply()));
         } else {
             lost("the daemon sent what this client does not understand");
         }

@@ -33,7 +33,8 @@ class Client {
   public:
     // `where`: the path of a unix socket (anything with a '/'), or HOST:PORT, or [IPv6]:PORT. With a `group` the session has
     // a client id for writes to it.
-    static Connected connect(const std::string& where, const std::string& group, const std::string& program, Deadline deadline);
+    static Connected connect(const std::string& where, const std::string& group, const std::string& program,
+                             Deadline deadline);
 
     const pb::HelloReply& hello() const { return hello_; }
 

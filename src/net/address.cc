@@ -37,13 +37,9 @@ Address::Address(const sockaddr_storage& from) : storage_(from) {
     std::memcpy(&v4(storage_).sin_addr, &v6(from).sin6_addr.s6_addr[12], 4);
 }
 
-socklen_t Address::size() const {
-    return family() == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-}
+socklen_t Address::size() const { return family() == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6); }
 
-uint16_t Address::port() const {
-    return ntohs(family() == AF_INET ? v4(storage_).sin_port : v6(storage_).sin6_port);
-}
+uint16_t Address::port() const { return ntohs(family() == AF_INET ? v4(storage_).sin_port : v6(storage_).sin6_port); }
 
 Address Address::with_port(uint16_t port) const {
     Address a = *this;
@@ -64,8 +60,10 @@ bool Address::same_ip(const Address& other) const {
 
 std::string Address::text() const {
     char ip[INET6_ADDRSTRLEN] = "?";
-    if (family() == AF_INET) inet_ntop(AF_INET, &v4(storage_).sin_addr, ip, sizeof ip);
-    else inet_ntop(AF_INET6, &v6(storage_).sin6_addr, ip, sizeof ip);
+    if (family() == AF_INET)
+        inet_ntop(AF_INET, &v4(storage_).sin_addr, ip, sizeof ip);
+    else
+        inet_ntop(AF_INET6, &v6(storage_).sin6_addr, ip, sizeof ip);
     const std::string port_text = ":" + std::to_string(port());
     return family() == AF_INET ? ip + port_text : "[" + std::string(ip) + "]" + port_text;
 }

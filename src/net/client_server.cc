@@ -53,21 +53,20 @@ struct ClientServer::Session {
     SessionInfo info;
     std::shared_ptr<Stream> stream;
     bool greeted = false;
-    bool dirty = false;                               // stands in dirty_
-    std::unordered_map<uint64_t, size_t> requests;    // without reply: bytes by id
+    bool dirty = false;                             // stands in dirty_
+    std::unordered_map<uint64_t, size_t> requests;  // without reply: bytes by id
     size_t request_bytes = 0;
     int64_t progress_us = 0;  // accepted, or bytes left, or none waited
     uint64_t written = 0;     // of the stream, at progress_us
 };
 
 ClientServer::ClientServer(Loop& loop, ClientServerOptions options, Handlers handlers)
-    : loop_(loop),
-      options_(std::move(options)),
-      handlers_(std::move(handlers)),
-      limits_{.frame = options_.max_frame, .queue = options_.reply_bytes} {
+    : loop_(loop), options_(std::move(options)),
+      handlers_(std::move(handlers)), limits_{.frame = options_.max_frame, .queue = options_.reply_bytes} {
     if (!options_.path.empty())
-        unix_ = std::make_unique<Listener>(loop_, options_.path, options_.unix_group,
-                                           [this](Fd socket, const Address&) { accept(std::move(socket), std::nullopt); });
+        unix_ =
+            std::make_unique<Listener>(loop_, options_.path, options_.unix_group,
+                                       [this](Fd socket, const Address&) { accept(std::move(socket), std::nullopt); });
     if (options_.tcp)
         tcp_ = std::make_unique<Listener>(loop_, *options_.tcp, [this](Fd socket, const Address& from) {
             tune_tcp(socket.get());
@@ -149,7 +148,8 @@ void ClientServer::requested(Session& session, pb::Request&& request, size_t byt
         return hold_back(session);
     }
     if (!session.requests.emplace(request.id(), bytes).second)
-        return refuse(session, pb::BAD_REQUEST, "the request id " + std::to_string(request.id()) + " is in use already");
+        return refuse(session, pb::BAD_REQUEST,
+                      "the request id " + std::to_string(request.id()) + " is in use already");
     session.request_bytes += bytes;
     hold_back(session);
     handlers_.on_request(session.info, std::move(request));  // may close the session

@@ -25,27 +25,27 @@ constexpr uint32_t kClientProtocol = 1;
 using SessionId = uint64_t;  // never used again; 0: none
 
 struct ClientServerOptions {
-    std::string path;                  // of the unix socket; empty: none
-    std::string unix_group = "assent"; // who may connect besides the owner, if there is such a group
-    std::optional<Address> tcp;        // port 0: the kernel chooses (tests)
+    std::string path;                   // of the unix socket; empty: none
+    std::string unix_group = "assent";  // who may connect besides the owner, if there is such a group
+    std::optional<Address> tcp;         // port 0: the kernel chooses (tests)
     size_t max_sessions = 1024;
     size_t max_requests = 4096;            // of one session without reply; it is not read from while it has more
     size_t max_request_bytes = 32u << 20;  // likewise
     size_t max_frame = (2u << 20) + (64u << 10);
-    size_t reply_bytes = 128u << 20;       // waiting for a session to take them; beyond it the session is closed
-    size_t reply_bytes_pause = 8u << 20;   // with more waiting it is not read from
+    size_t reply_bytes = 128u << 20;      // waiting for a session to take them; beyond it the session is closed
+    size_t reply_bytes_pause = 8u << 20;  // with more waiting it is not read from
     int64_t hello_timeout_us = 5'000'000;
-    int64_t stall_us = 30'000'000;         // a session that takes nothing of its replies for so long is closed
+    int64_t stall_us = 30'000'000;  // a session that takes nothing of its replies for so long is closed
 };
 
 struct SessionInfo {
     SessionId id = 0;
-    bool local = false;    // the unix socket: pid, uid and gid are the kernel's word
+    bool local = false;  // the unix socket: pid, uid and gid are the kernel's word
     pid_t pid = 0;
     uid_t uid = uid_t(-1);
     gid_t gid = gid_t(-1);
-    std::string from;      // for people: "uid 1000, pid 4711" or an address
-    std::string program;   // what it calls itself
+    std::string from;     // for people: "uid 1000, pid 4711" or an address
+    std::string program;  // what it calls itself
 };
 
 // Loop's thread only. The owner calls flush() at the end of every batch, after everything that may reply.

@@ -15,7 +15,7 @@ constexpr size_t kReadPiece = 64u << 10;
 constexpr size_t kIdleBuffer = 256u << 10;  // a larger buffer is given back once it is empty
 constexpr size_t kSmallBody = 4u << 10;     // copied into the last chunk
 constexpr size_t kChunk = 64u << 10;
-constexpr size_t kPieces = 64;              // in one sendmsg
+constexpr size_t kPieces = 64;  // in one sendmsg
 
 uint32_t length_at(const char* p) {
     uint32_t value = 0;
@@ -107,8 +107,10 @@ bool OutQueue::push(std::string_view head, std::string body) {
     if (payload > UINT32_MAX || size > max_bytes_ || bytes() > max_bytes_ - size) return false;
     append(frame_length(payload));
     append(head);
-    if (body.size() <= kSmallBody) append(body);
-    else chunks_.push_back(std::move(body));
+    if (body.size() <= kSmallBody)
+        append(body);
+    else
+        chunks_.push_back(std::move(body));
     pushed_ += size;
     return true;
 }

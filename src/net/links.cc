@@ -16,13 +16,12 @@ namespace {
 constexpr size_t kMaxStrangers = 64;
 constexpr size_t kSpareAccepted = 16;
 
-std::string head(FrameKind kind) {
-    return std::string(1, char(kind));
-}
+std::string head(FrameKind kind) { return std::string(1, char(kind)); }
 
 Address parsed(const std::string& ip, uint16_t port) {
     Result<Address> address = Address::parse(ip, port);
-    if (!address) throw Failure("cannot listen for other nodes: " + address.error() + "; see 'listen' in corosync.conf");
+    if (!address)
+        throw Failure("cannot listen for other nodes: " + address.error() + "; see 'listen' in corosync.conf");
     return *address;
 }
 
@@ -32,9 +31,7 @@ std::pair<FrameKind, std::string_view> taken_apart(std::string_view frame) {
     return {FrameKind(frame[0]), frame.substr(1)};
 }
 
-std::string milliseconds(int64_t us) {
-    return std::to_string(us / 1000) + " ms";
-}
+std::string milliseconds(int64_t us) { return std::to_string(us / 1000) + " ms"; }
 
 }  // namespace
 
@@ -51,9 +48,9 @@ struct Links::Peer {
     int64_t progress_us = 0;  // bytes left, or none waited
     uint64_t written = 0;     // of the stream, at progress_us
     int64_t pinged_us = 0;
-    bool ping_out = false;       // no PONG yet
-    uint64_t ping_end = 0;       // OutQueue::pushed() after the PING
-    int64_t ping_sent_us = 0;    // when it was seen to be out; 0: not yet
+    bool ping_out = false;     // no PONG yet
+    uint64_t ping_end = 0;     // OutQueue::pushed() after the PING
+    int64_t ping_sent_us = 0;  // when it was seen to be out; 0: not yet
 };
 
 // A connection that another node dialled.
@@ -66,12 +63,10 @@ struct Links::Accepted {
 };
 
 Links::Links(Loop& loop, LinkOptions options, FrameFn on_frame, ChangedFn on_changed)
-    : loop_(loop),
-      options_(std::move(options)),
+    : loop_(loop), options_(std::move(options)),
       source_(options_.source_ip.empty() ? std::nullopt : std::optional(parsed(options_.source_ip, 0))),
       on_frame_(std::move(on_frame)),
-      on_changed_(std::move(on_changed)),
-      limits_{.frame = options_.max_frame, .queue = options_.queue_bytes},
+      on_changed_(std::move(on_changed)), limits_{.frame = options_.max_frame, .queue = options_.queue_bytes},
       random_(options_.incarnation.value ^ options_.node.value),
       listener_(loop, parsed(options_.listen_ip, options_.listen_port),
                 [this](Fd socket, const Address& from) { accept(std::move(socket), from); }) {
@@ -96,7 +91,8 @@ void Links::set_peers(const std::map<NodeId, PeerAddress>& peers) {
         if (node == options_.node || peers_.contains(node)) continue;
         const Result<Address> address = Address::parse(where.ip, where.port);
         if (!address || where.ip.empty()) {
-            ASSENT_WARNING("no link to node %u: its address '%s' in the nodelist is not numeric", node.value, where.ip.c_str());
+            ASSENT_WARNING("no link to node %u: its address '%s' in the nodelist is not numeric", node.value,
+                           where.ip.c_str());
             continue;
         }
         auto peer = std::make_unique<Peer>();
@@ -172,7 +168,8 @@ void Links::dial(Peer& peer) {
     if (::connect(socket.get(), peer.address.data(), peer.address.size()) != 0 && errno != EINPROGRESS)
         return redial(peer, std::strerror(errno));
     peer.stream = Stream::open(
-        loop_, std::move(socket), Priority::medium, limits_, [this, &peer](std::string_view frame) { answered(peer, frame); },
+        loop_, std::move(socket), Priority::medium, limits_,
+        [this, &peer](std::string_view frame) { answered(peer, frame); },
         [this, &peer](const std::string& why) { redial(peer, why); });
     peer.dialled_us = peer.progress_us = peer.pinged_us = raw_now_us();
     peer.written = 0;
@@ -328,8 +325,7 @@ void Links::received(Accepted& link, std::string_view frame) {
             return stream->flush();
         }
         case FrameKind::message:
-        case FrameKind::forward:
-            return on_frame_(link.node, kind, payload);
+        case FrameKind::forward: return on_frame_(link.node, kind, payload);
         default: return refuse(link, "it sent a frame of an unknown kind");
     }
 }

@@ -31,8 +31,8 @@ enum class FrameKind : uint8_t {
     hello = 1,
     ping = 2,
     pong = 3,
-    message = 4,        // payload: wire::encode_message
-    forward = 5,        // payload: pb::Forwarded
+    message = 4,  // payload: wire::encode_message
+    forward = 5,  // payload: pb::Forwarded
 };
 
 struct PeerAddress {

@@ -23,20 +23,16 @@ constexpr int64_t kRestUs = 100'000;
 constexpr unsigned kUserTimeoutMs = 5'000;
 constexpr int kUnsentBytes = 256 << 10;
 
-std::string errno_text() {
-    return std::strerror(errno);
-}
+std::string errno_text() { return std::strerror(errno); }
 
-void set(int fd, int level, int option, int value) {
-    ::setsockopt(fd, level, option, &value, sizeof value);
-}
+void set(int fd, int level, int option, int value) { ::setsockopt(fd, level, option, &value, sizeof value); }
 
 sockaddr_un unix_address(const std::string& path) {
     sockaddr_un a{};
     a.sun_family = AF_UNIX;
     if (path.empty() || path.size() >= sizeof a.sun_path)
-        throw Failure("the socket path '" + path + "' is empty or longer than " + std::to_string(sizeof a.sun_path - 1) +
-                      " bytes: choose another --run-dir");
+        throw Failure("the socket path '" + path + "' is empty or longer than " +
+                      std::to_string(sizeof a.sun_path - 1) + " bytes: choose another --run-dir");
     std::memcpy(a.sun_path, path.data(), path.size());
     return a;
 }
@@ -45,7 +41,8 @@ sockaddr_un unix_address(const std::string& path) {
 void remove_stale(const std::string& path, const sockaddr_un& address) {
     struct stat s {};
     if (::lstat(path.c_str(), &s) != 0) return;
-    if (!S_ISSOCK(s.st_mode)) throw Failure("cannot listen on " + path + ": a file that is no socket is there; remove it");
+    if (!S_ISSOCK(s.st_mode))
+        throw Failure("cannot listen on " + path + ": a file that is no socket is there; remove it");
     const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!probe) throw Failure("cannot make a socket: " + errno_text());
     const int rc = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
@@ -94,7 +91,8 @@ Listener::Listener(Loop& loop, const Address& at, AcceptFn on_accept) : loop_(lo
 }
 
 Listener::Listener(Loop& loop, const std::string& path, const std::string& group, AcceptFn on_accept)
-    : loop_(loop), fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)), on_accept_(std::move(on_accept)) {
+    : loop_(loop), fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
+      on_accept_(std::move(on_accept)) {
     if (!fd_) throw Failure("cannot make a socket: " + errno_text());
     const sockaddr_un address = unix_address(path);
     remove_stale(path, address);

@@ -39,8 +39,8 @@ class Listener {
     Loop& loop_;
     Fd fd_;
     AcceptFn on_accept_;
-    std::string path_;       // unix
-    struct stat made_ {};    // unix
+    std::string path_;     // unix
+    struct stat made_ {};  // unix
     Loop::TimerId rest_ = 0;
 };
 

@@ -7,9 +7,10 @@
 
 namespace assent::net {
 
-std::shared_ptr<Stream> Stream::open(Loop& loop, Fd socket, Priority priority, const StreamLimits& limits, FrameFn on_frame,
-                                     EndedFn on_ended) {
-    std::shared_ptr<Stream> stream(new Stream(loop, std::move(socket), limits, std::move(on_frame), std::move(on_ended)));
+std::shared_ptr<Stream> Stream::open(Loop& loop, Fd socket, Priority priority, const StreamLimits& limits,
+                                     FrameFn on_frame, EndedFn on_ended) {
+    std::shared_ptr<Stream> stream(
+        new Stream(loop, std::move(socket), limits, std::move(on_frame), std::move(on_ended)));
     stream->events_ = EPOLLIN | EPOLLOUT;
     const auto ready = [weak = std::weak_ptr(stream)](uint32_t events) {
         if (const auto alive = weak.lock()) alive->ready(events);
@@ -19,17 +20,10 @@ std::shared_ptr<Stream> Stream::open(Loop& loop, Fd socket, Priority priority, c
 }
 
 Stream::Stream(Loop& loop, Fd socket, const StreamLimits& limits, FrameFn on_frame, EndedFn on_ended)
-    : loop_(loop),
-      socket_(std::move(socket)),
-      limits_(limits),
-      on_frame_(std::move(on_frame)),
-      on_ended_(std::move(on_ended)),
-      in_(limits.frame),
-      out_(limits.queue) {}
+    : loop_(loop), socket_(std::move(socket)), limits_(limits), on_frame_(std::move(on_frame)),
+      on_ended_(std::move(on_ended)), in_(limits.frame), out_(limits.queue) {}
 
-Stream::~Stream() {
-    close();
-}
+Stream::~Stream() { close(); }
 
 bool Stream::push(std::string_view head, std::string body) {
     return !closed() && !finishing_ && out_.push(head, std::move(body));
@@ -101,8 +95,10 @@ void Stream::deliver() {
     while (!closed() && !paused_ && !finishing_ && in_.next(frame)) on_frame_(frame);
     if (finishing_) in_.discard();
     if (closed() || finishing_ || !in_.broken()) return;
-    if (on_broken_) on_broken_();
-    else end("a frame is longer than " + std::to_string(limits_.frame) + " bytes");
+    if (on_broken_)
+        on_broken_();
+    else
+        end("a frame is longer than " + std::to_string(limits_.frame) + " bytes");
 }
 
 void Stream::write() {

@@ -29,8 +29,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
     // The socket must be non-blocking; it may still be connecting. Both functions may close the stream and drop the
     // last reference to it.
-    static std::shared_ptr<Stream> open(Loop& loop, Fd socket, Priority priority, const StreamLimits& limits, FrameFn on_frame,
-                                        EndedFn on_ended);
+    static std::shared_ptr<Stream> open(Loop& loop, Fd socket, Priority priority, const StreamLimits& limits,
+                                        FrameFn on_frame, EndedFn on_ended);
     ~Stream();
 
     // Queues a frame; written by flush() or when the socket is ready. False: closed, finishing or the queue is full.

@@ -84,9 +84,7 @@ EntryPtr entry_of(const pb::Entry& head, std::string_view data) {
     return entry;
 }
 
-Error malformed(const char* why) {
-    return Error{std::string("malformed entry: ") + why};
-}
+Error malformed(const char* why) { return Error{std::string("malformed entry: ") + why}; }
 
 }  // namespace
 
@@ -109,9 +107,7 @@ void EntryHead::append_to(std::string& out) const {
     out += entry_.data;
 }
 
-void encode_entry(const Entry& entry, std::string& out) {
-    EntryHead(entry).append_to(out);
-}
+void encode_entry(const Entry& entry, std::string& out) { EntryHead(entry).append_to(out); }
 
 Result<EntryPtr> decode_entry(std::string_view bytes) {
     std::string_view head_bytes = bytes;

@@ -11,9 +11,9 @@ namespace assent::wire {
 namespace {
 
 constexpr std::string_view kMagic = "ASN1";
-constexpr size_t kPrefix = 8;              // magic and checksum
-constexpr size_t kMaxHead = 1u << 20;      // everything but the entries
-constexpr size_t kMaxEntries = 65'536;     // in one message
+constexpr size_t kPrefix = 8;           // magic and checksum
+constexpr size_t kMaxHead = 1u << 20;   // everything but the entries
+constexpr size_t kMaxEntries = 65'536;  // in one message
 constexpr size_t kMaxGroup = 64;
 constexpr uint32_t kEntriesField = pb::Envelope::kEntriesFieldNumber;
 constexpr char kEntriesTag = char(kEntriesField << 3 | 2);
@@ -28,9 +28,7 @@ uint32_t get_u32(const char* from) {
     return value;
 }
 
-Error malformed(const std::string& why) {
-    return Error{"malformed message: " + why};
-}
+Error malformed(const std::string& why) { return Error{"malformed message: " + why}; }
 
 // The entries stand in the message in memory, and beside it on the wire.
 std::vector<const Entry*> entries_of(const Message& message) {
@@ -115,7 +113,8 @@ std::string encode_message(const std::string& group, const Header& header, const
 }
 
 Result<Envelope> decode_message(std::string_view bytes) {
-    if (bytes.size() < kPrefix || bytes.substr(0, kMagic.size()) != kMagic) return malformed("it is not one of assent's");
+    if (bytes.size() < kPrefix || bytes.substr(0, kMagic.size()) != kMagic)
+        return malformed("it is not one of assent's");
     const std::string_view body = bytes.substr(kPrefix);
     if (crc32c(body) != get_u32(bytes.data() + kMagic.size())) return malformed("its checksum is wrong");
     std::string_view rest;

@@ -17,13 +17,9 @@ void fill(const VerdictPair& from, pb::VerdictPair* to) {
     to->set_stored(from.stored.value);
 }
 
-Position position(const pb::Position& from) {
-    return {Epoch(from.epoch()), Index(from.index())};
-}
+Position position(const pb::Position& from) { return {Epoch(from.epoch()), Index(from.index())}; }
 
-VerdictPair verdicts(const pb::VerdictPair& from) {
-    return {Index(from.confirm()), Index(from.stored())};
-}
+VerdictPair verdicts(const pb::VerdictPair& from) { return {Index(from.confirm()), Index(from.stored())}; }
 
 // One function a kind: fields of the message into the envelope's body.
 struct Fill {
@@ -173,9 +169,7 @@ void fill(const Header& from, pb::Header& to) {
     to.set_sequence(from.sequence);
 }
 
-void fill(const Message& from, pb::Envelope& to) {
-    std::visit(Fill{to}, from);
-}
+void fill(const Message& from, pb::Envelope& to) { std::visit(Fill{to}, from); }
 
 Header header_of(const pb::Header& from) {
     Header h;
@@ -203,7 +197,8 @@ Result<Message> message_of(const pb::Envelope& e) {
         }
         case pb::Envelope::kPropose: {
             const pb::Propose& b = e.propose();
-            return Message(Propose{Epoch(b.epoch()), position(b.previous()), {}, Index(b.last()), verdicts(b.verdicts())});
+            return Message(
+                Propose{Epoch(b.epoch()), position(b.previous()), {}, Index(b.last()), verdicts(b.verdicts())});
         }
         case pb::Envelope::kConfirm:
             return Message(Confirm{Epoch(e.confirm().epoch()), verdicts(e.confirm().verdicts())});
@@ -213,7 +208,8 @@ Result<Message> message_of(const pb::Envelope& e) {
         case pb::Envelope::kAck: return ack_of(e.ack());
         case pb::Envelope::kHeartbeat: {
             const pb::Heartbeat& b = e.heartbeat();
-            return Message(Heartbeat{Epoch(b.epoch()), b.id(), b.lease_us(), position(b.last()), verdicts(b.verdicts())});
+            return Message(
+                Heartbeat{Epoch(b.epoch()), b.id(), b.lease_us(), position(b.last()), verdicts(b.verdicts())});
         }
         case pb::Envelope::kHeartbeatAnswer: {
             const pb::HeartbeatAnswer& b = e.heartbeat_answer();
@@ -222,8 +218,8 @@ Result<Message> message_of(const pb::Envelope& e) {
         case pb::Envelope::kFetch: return fetch_of(e.fetch());
         case pb::Envelope::kServed: {
             const pb::Entries& b = e.served();
-            return Message(Entries{Epoch(b.epoch()), b.id(), position(b.previous()), {}, position(b.last()),
-                                   verdicts(b.verdicts())});
+            return Message(Entries{
+                Epoch(b.epoch()), b.id(), position(b.previous()), {}, position(b.last()), verdicts(b.verdicts())});
         }
         case pb::Envelope::BODY_NOT_SET: break;
     }

@@ -57,8 +57,10 @@ class Server {
         }
         server_->flush();
         seen_ = seen_ || server_->sessions() > 0;
-        if (seen_ && server_->sessions() == 0 && waiting_.empty()) loop_.stop();
-        else if (!waiting_.empty()) loop_.defer([] {});
+        if (seen_ && server_->sessions() == 0 && waiting_.empty())
+            loop_.stop();
+        else if (!waiting_.empty())
+            loop_.defer([] {});
         if (!seen_ && ++idle_ > 3) loop_.stop();  // it came and went within one batch
         if (seen_) idle_ = 0;
     }

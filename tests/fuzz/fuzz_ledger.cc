@@ -65,7 +65,7 @@ void go_on(FaultEnv& env) {
     try {
         store->for_each([&](const EntryPtr&) { ++entries; });
     } catch (const Failure&) {
-        readable = false;   // a record's checksum may hold although no entry is in it
+        readable = false;  // a record's checksum may hold although no entry is in it
     }
     check(!readable || !opened.first || entries == opened.last.index.value - opened.first.value + 1);
     if (opened.last.index.value >= UINT64_MAX - 1) return;

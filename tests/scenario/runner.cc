@@ -35,7 +35,8 @@
 namespace assent::sim {
 namespace {
 
-constexpr const char* kAnswers[] = {"confirmed", "cancelled", "unknown", "not_master", "busy", "read_ready", "done", "refused"};
+constexpr const char* kAnswers[] = {"confirmed", "cancelled",  "unknown", "not_master",
+                                    "busy",      "read_ready", "done",    "refused"};
 constexpr const char* kRoles[] = {"follower", "candidate", "master"};
 
 // Everything takes its fixed time, so one scenario always says the same.
@@ -89,16 +90,22 @@ class Scenario {
             size_t equals = words[i].find('=');
             std::string key = words[i].substr(0, equals);
             std::string value = equals == std::string::npos ? "" : words[i].substr(equals + 1);
-            if (key == "lease_ms") s.options.lease_us = std::stol(value) * 1000;
-            else if (key == "heartbeat_ms") s.options.heartbeat_us = std::stol(value) * 1000;
-            else if (key == "timeout_ms") s.options.master_timeout_us = std::stol(value) * 1000;
-            else if (key == "attached") s.options.accept_at_once = false;
-            else if (key == "quiet") quiet_ = true;
+            if (key == "lease_ms")
+                s.options.lease_us = std::stol(value) * 1000;
+            else if (key == "heartbeat_ms")
+                s.options.heartbeat_us = std::stol(value) * 1000;
+            else if (key == "timeout_ms")
+                s.options.master_timeout_us = std::stol(value) * 1000;
+            else if (key == "attached")
+                s.options.accept_at_once = false;
+            else if (key == "quiet")
+                quiet_ = true;
             else if (key == "votes") {
                 std::istringstream list(value);
                 for (std::string vote; std::getline(list, vote, ',');) s.votes.push_back(uint32_t(std::stoul(vote)));
                 s.votes.resize(s.nodes, 1);
-            } else throw std::runtime_error("no such key: " + key);
+            } else
+                throw std::runtime_error("no such key: " + key);
         }
         world_ = std::make_unique<World>(s);
         world_->decided = [this](const std::string& line) {
@@ -146,8 +153,10 @@ class Scenario {
             std::vector<uint32_t> component(world_->size() + 1, 99);
             uint32_t part = 0;
             for (const std::string& w : words) {
-                if (w == "/") ++part;
-                else component.at(node_of(w).value) = part;
+                if (w == "/")
+                    ++part;
+                else
+                    component.at(node_of(w).value) = part;
             }
             world_->split(component);
         } else if (verb == "heal") {
@@ -157,7 +166,8 @@ class Scenario {
             std::vector<NodeId> members;
             for (auto w = words.begin(); w != ring; ++w) members.push_back(node_of(*w));
             std::string id = ring == words.end() ? "" : *(ring + 1);
-            world_->cpg().form(members, RingId{node_of(id.substr(0, id.find('.'))), std::stoul(id.substr(id.find('.') + 1))});
+            world_->cpg().form(members,
+                               RingId{node_of(id.substr(0, id.find('.'))), std::stoul(id.substr(id.find('.') + 1))});
         } else if (verb == "quorum") {
             world_->cpg().tell_quorum(node_of(word(words, 0)), word(words, 1) == "yes");
         } else if (verb == "drop" || verb == "restore") {
@@ -325,7 +335,8 @@ int main(int argc, char** argv) {
     const char* source = std::getenv("ASSENT_SOURCE");
     if (files.empty() && source) add_folder(files, std::string(source) + "/tests/scenario");
     if (files.empty()) {
-        std::fprintf(stderr, "usage: scenario_test [DIR|FILE...] [--rewrite], with ASSENT_SOURCE set if none is named\n");
+        std::fprintf(stderr,
+                     "usage: scenario_test [DIR|FILE...] [--rewrite], with ASSENT_SOURCE set if none is named\n");
         return 64;
     }
     std::sort(files.begin(), files.end());

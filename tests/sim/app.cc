@@ -42,7 +42,8 @@ void App::work() {
             apply(confirmed_.front());
             confirmed_.pop_front();
         }
-        if (random_.one_in(3)) durable_ = Index(uint64_t(random_.between(int64_t(durable_.value), int64_t(applied().value))));
+        if (random_.one_in(3))
+            durable_ = Index(uint64_t(random_.between(int64_t(durable_.value), int64_t(applied().value))));
         hooks_.applied(applied());
         work();
     });

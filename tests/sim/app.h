@@ -13,15 +13,15 @@ namespace assent::sim {
 
 struct AppValue {
     std::string value;
-    Index written;   // 0: never
+    Index written;  // 0: never
 };
 
 class App {
   public:
     struct Hooks {
-        std::function<void(const EntryPtr&)> applying;   // for the invariants
-        std::function<void(Index)> applied;              // tells the replica
-        std::function<void(Index)> accepted;             // only used when asked by prepare()
+        std::function<void(const EntryPtr&)> applying;  // for the invariants
+        std::function<void(Index)> applied;             // tells the replica
+        std::function<void(Index)> accepted;            // only used when asked by prepare()
     };
     App(Schedule& schedule, Random& random, Span latency, Hooks hooks);
 
@@ -54,7 +54,7 @@ class App {
     uint64_t life_ = 0;
     std::deque<EntryPtr> confirmed_;
     std::deque<EntryPtr> prepared_;
-    std::vector<EntryPtr> applied_;   // index 1 first
+    std::vector<EntryPtr> applied_;  // index 1 first
     Index durable_;
     Index newest_write_;
     std::map<std::string, AppValue> map_;

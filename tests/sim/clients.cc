@@ -5,7 +5,8 @@
 namespace assent::sim {
 namespace {
 
-constexpr const char* kAnswers[] = {"confirmed", "cancelled", "unknown", "not_master", "busy", "read_ready", "done", "refused"};
+constexpr const char* kAnswers[] = {"confirmed", "cancelled",  "unknown", "not_master",
+                                    "busy",      "read_ready", "done",    "refused"};
 
 constexpr uint64_t kTokens = 1ull << 59;
 
@@ -43,7 +44,7 @@ void Clients::begin(size_t c) {
     Client& client = clients_[c];
     if (client.ops.size() >= setup_.window) return;
     if (!client.id.random || (world_.random().one_in(200) && client.ops.empty())) {
-        NodeId n = world_.any_node();   // gives out ids at its confirm index
+        NodeId n = world_.any_node();  // gives out ids at its confirm index
         if (!world_.node(n).running()) return;
         client = Client();
         client.id = ClientId{world_.node(n).replica().confirmed(), world_.random().next() | 1};
@@ -132,10 +133,11 @@ void Clients::arrive(const Attempt& a) {
 }
 
 void Clients::answered(Node& node, const Answer& answer) {
-    if (answer.token.value > kTokens) return;   // the nemesis asked
+    if (answer.token.value > kTokens) return;  // the nemesis asked
     auto it = waiting_.find(answer.token.value);
     if (it == waiting_.end()) {
-        fail("node " + num(node.id().value) + " answers token " + num(answer.token.value) + ", which nobody waits for (twice?)");
+        fail("node " + num(node.id().value) + " answers token " + num(answer.token.value) +
+             ", which nobody waits for (twice?)");
         return;
     }
     Attempt a = it->second;
@@ -244,8 +246,8 @@ std::string Clients::pending() const {
     for (const Client& client : clients_) {
         for (const auto& [number, op] : client.ops) {
             all += (op.read ? " read of " + op.key : " write " + op.data.substr(0, 40)) + " since " +
-                   std::to_string(double(op.started) / 1e6) + " s, last answer: " +
-                   (op.last_answer.empty() ? "none" : op.last_answer) + ";";
+                   std::to_string(double(op.started) / 1e6) +
+                   " s, last answer: " + (op.last_answer.empty() ? "none" : op.last_answer) + ";";
         }
     }
     return all;

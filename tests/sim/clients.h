@@ -12,17 +12,17 @@ namespace assent::sim {
 
 struct ClientsSetup {
     uint32_t clients = 4;
-    uint32_t window = 3;            // operations one client has under way
+    uint32_t window = 3;  // operations one client has under way
     Span think{100, 200'000};
     Span travel{20, 2'000};
-    int64_t patience_us = 1'000'000;    // for one attempt
-    int64_t deadline_us = 5'000'000;    // then the outcome of a write is asked for
+    int64_t patience_us = 1'000'000;  // for one attempt
+    int64_t deadline_us = 5'000'000;  // then the outcome of a write is asked for
     uint32_t reads_permille = 300;
-    uint32_t lost_permille = 20;        // requests and answers
-    uint32_t abandon_permille = 100;    // writes given up for good at the deadline
-    uint32_t big_permille = 20;         // writes larger than a CPG entry may be
+    uint32_t lost_permille = 20;      // requests and answers
+    uint32_t abandon_permille = 100;  // writes given up for good at the deadline
+    uint32_t big_permille = 20;       // writes larger than a CPG entry may be
     uint64_t big_bytes = 4'000;
-    bool table_forgets = false;         // the client table is small: `unknown` may be the last word
+    bool table_forgets = false;  // the client table is small: `unknown` may be the last word
 };
 
 class Clients {
@@ -43,7 +43,7 @@ class Clients {
     uint64_t unknown() const { return unknown_; }
     uint64_t reads() const { return reads_; }
     Index newest() const { return floor_; }
-    std::string pending() const;   // for a person
+    std::string pending() const;  // for a person
 
   private:
     enum class Ask { write, read, outcome };
@@ -53,16 +53,16 @@ class Clients {
         std::string key;
         std::string data;
         int64_t started = 0;
-        Index floor;              // what was known to everybody when it began
-        uint64_t attempt = 0;     // newest
-        bool asking = false;      // past its deadline
+        Index floor;           // what was known to everybody when it began
+        uint64_t attempt = 0;  // newest
+        bool asking = false;   // past its deadline
         std::string last_answer;
     };
     struct Client {
         ClientId id;
         uint64_t next_sequence = 1;
         uint64_t first_unanswered = 1;
-        std::map<uint64_t, Op> ops;   // by number, reads too
+        std::map<uint64_t, Op> ops;  // by number, reads too
         uint64_t next_op = 1;
         NodeId guess;
     };
@@ -93,12 +93,12 @@ class Clients {
     World& world_;
     ClientsSetup setup_;
     std::vector<Client> clients_;
-    std::map<uint64_t, Attempt> waiting_;   // by token
+    std::map<uint64_t, Attempt> waiting_;  // by token
     uint64_t tokens_ = 0;
     uint64_t attempts_ = 0;
     bool stopped_ = false;
     uint64_t under_way_ = 0;
-    Index floor_;                           // nothing older may be seen by what begins from now on
+    Index floor_;  // nothing older may be seen by what begins from now on
     std::set<std::pair<ClientId, uint64_t>> cancelled_writes_;
     uint64_t confirmed_ = 0;
     uint64_t cancelled_ = 0;

@@ -25,7 +25,7 @@ void Cpg::corosync_up(NodeId n) {
     if (node.up) return;
     node.up = true;
     ++node.corosync_life;
-    form({n}, RingId{n, node.ring_sequence + 1});   // alone at first
+    form({n}, RingId{n, node.ring_sequence + 1});  // alone at first
     topology_changed();
 }
 
@@ -55,7 +55,7 @@ void Cpg::topology_changed() {
         std::vector<NodeId> now = reachable(n);
         if (now == at(n).ring->nodes && !at(n).ring->frozen) continue;
         bool lost = !std::includes(now.begin(), now.end(), at(n).ring->nodes.begin(), at(n).ring->nodes.end());
-        for (NodeId peer : at(n).ring->nodes) lost |= at(peer).ring != at(n).ring;   // it restarted meanwhile
+        for (NodeId peer : at(n).ring->nodes) lost |= at(peer).ring != at(n).ring;  // it restarted meanwhile
         if (lost) at(n).ring->frozen = true;
         schedule_.after(random_.pick(lost ? times_.detect : times_.merge), [this, n, life = at(n).corosync_life] {
             if (at(n).corosync_life == life) settle(n);
@@ -148,7 +148,7 @@ void Cpg::leave(NodeId n) {
     ++node.life;
     bool was = node.joined;
     node.joined = false;
-    while (!node.queue.empty() && random_.one_in(2)) node.queue.pop_back();   // a suffix is lost
+    while (!node.queue.empty() && random_.one_in(2)) node.queue.pop_back();  // a suffix is lost
     if (!was || !node.ring || node.ring->frozen) return;
     while (!node.queue.empty()) {
         append(node.ring, Item{node.queue.front(), {}}, n);
@@ -160,7 +160,7 @@ void Cpg::leave(NodeId n) {
 // The ring's list of processes follows `joined`; ordered with its messages.
 void Cpg::change_members(NodeId n) {
     auto ring = at(n).ring;
-    if (ring->frozen) return;   // the next ring's first list will tell
+    if (ring->frozen) return;  // the next ring's first list will tell
     ring->members.clear();
     for (NodeId m : ring->nodes) {
         if (at(m).ring == ring && at(m).joined) ring->members.push_back(m);
@@ -170,7 +170,7 @@ void Cpg::change_members(NodeId n) {
 
 void Cpg::send(NodeId n, PacketPtr packet) {
     Node& node = at(n);
-    if (!node.joined) return;   // dropped, though the library says CS_OK
+    if (!node.joined) return;  // dropped, though the library says CS_OK
     node.queue.push_back(std::move(packet));
     pump(n);
 }

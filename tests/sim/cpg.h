@@ -23,12 +23,12 @@ struct Packet {
 using PacketPtr = std::shared_ptr<const Packet>;
 
 struct CpgTimes {
-    Span order;       // sent until it has its place in the order
-    Span deliver;     // from there to another node
-    Span view;        // a new ring until a node is told
-    Span quorum;      // the same for the quorate flag
-    Span detect;      // a node lost until a ring without it forms
-    Span merge;       // a node reachable until a ring with it forms
+    Span order;    // sent until it has its place in the order
+    Span deliver;  // from there to another node
+    Span view;     // a new ring until a node is told
+    Span quorum;   // the same for the quorate flag
+    Span detect;   // a node lost until a ring without it forms
+    Span merge;    // a node reachable until a ring with it forms
 };
 
 class Cpg {
@@ -64,15 +64,15 @@ class Cpg {
 
   private:
     struct Item {
-        PacketPtr packet;              // null: a change of members
+        PacketPtr packet;  // null: a change of members
         std::vector<NodeId> members;
     };
     struct Ring {
         RingId id;
         std::vector<NodeId> nodes;
-        std::vector<NodeId> members;   // processes, as of the log's end
+        std::vector<NodeId> members;  // processes, as of the log's end
         std::vector<Item> log;
-        bool frozen = false;           // the token is lost: nothing gets a place any more
+        bool frozen = false;  // the token is lost: nothing gets a place any more
     };
     struct Node {
         bool up = false;
@@ -80,9 +80,9 @@ class Cpg {
         uint32_t component = 0;
         uint64_t ring_sequence = 0;
         std::shared_ptr<Ring> ring;
-        size_t cursor = 0;             // next item of the ring for this process
+        size_t cursor = 0;  // next item of the ring for this process
         int64_t last_due = 0;
-        uint64_t life = 0;             // of the process in the group
+        uint64_t life = 0;  // of the process in the group
         uint64_t corosync_life = 0;
         std::deque<PacketPtr> queue;
         bool pumping = false;

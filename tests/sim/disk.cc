@@ -40,7 +40,7 @@ void UnitDisk::take(const Persist& unit) {
 }
 
 void UnitDisk::take_part(const Persist& unit) {
-    size_t steps = random_.below(3 + unit.append.size());   // how many of them were written
+    size_t steps = random_.below(3 + unit.append.size());  // how many of them were written
     Persist part;
     if (steps > 0) part.state = unit.state;
     if (steps > 1) part.truncate_from = unit.truncate_from;

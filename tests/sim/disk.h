@@ -13,7 +13,7 @@ namespace assent::sim {
 // What is on the disk after a sync.
 struct DiskContent {
     NodeState state;
-    std::vector<EntryPtr> entries;   // index 1 first
+    std::vector<EntryPtr> entries;  // index 1 first
     Index mark;
 };
 
@@ -55,8 +55,8 @@ class UnitDisk : public Disk {
     std::function<void(const Persist&)> synced_;
     DiskContent content_;
     std::deque<Persist> pending_;
-    size_t syncing_ = 0;      // of pending_, the first ones
-    uint64_t life_ = 0;       // syncs of an earlier life change nothing
+    size_t syncing_ = 0;  // of pending_, the first ones
+    uint64_t life_ = 0;   // syncs of an earlier life change nothing
 };
 
 }  // namespace assent::sim

@@ -79,14 +79,22 @@ int main(int argc, char** argv) {
             if (i + 1 < argc) value = std::strtoull(argv[++i], &end, 10);
             if (!end || *end) return usage();
         }
-        if (arg == "--seed" || arg == "--start") options.seed = value, one |= arg == "--seed";
-        else if (arg == "--seeds") seeds = value;
-        else if (arg == "--nodes" && value <= 7) options.nodes = uint32_t(value);
-        else if (arg == "--seconds") options.faults_us = int64_t(value) * 1'000'000;
-        else if (arg == "--trace") options.trace = true;
-        else if (arg == "--attached") options.attached = true;
-        else if (arg == "--keep-going") keep_going = true;
-        else return usage();
+        if (arg == "--seed" || arg == "--start")
+            options.seed = value, one |= arg == "--seed";
+        else if (arg == "--seeds")
+            seeds = value;
+        else if (arg == "--nodes" && value <= 7)
+            options.nodes = uint32_t(value);
+        else if (arg == "--seconds")
+            options.faults_us = int64_t(value) * 1'000'000;
+        else if (arg == "--trace")
+            options.trace = true;
+        else if (arg == "--attached")
+            options.attached = true;
+        else if (arg == "--keep-going")
+            keep_going = true;
+        else
+            return usage();
     }
     for (int signal_number : {SIGSEGV, SIGABRT, SIGFPE, SIGBUS}) std::signal(signal_number, on_crash);
     if (!seeds) seeds = one ? 1 : 100;
@@ -95,22 +103,24 @@ int main(int argc, char** argv) {
     uint64_t first = options.seed;
     for (uint64_t n = 0; n < seeds; ++n) {
         options.seed = first + n;
-        std::snprintf(crash_line, sizeof crash_line, "seed %llu: CRASH\n", static_cast<unsigned long long>(options.seed));
+        std::snprintf(crash_line, sizeof crash_line, "seed %llu: CRASH\n",
+                      static_cast<unsigned long long>(options.seed));
         RunResult result = run_once(options);
         add(totals, result);
         int code = report(options, result);
-        if (!code && options.seed % 20 == 0 && run_once(options).digest != result.digest) {   // 5 % are done twice
+        if (!code && options.seed % 20 == 0 && run_once(options).digest != result.digest) {  // 5 % are done twice
             std::printf("seed %llu: the second run was another one\n", static_cast<unsigned long long>(options.seed));
             code = kDifferent;
         }
         if (code && (!worst || code < worst)) worst = code;
         if (code && !keep_going) break;
     }
-    std::printf("%llu runs, %.0f s simulated, %llu steps, %llu entries decided; clients: %llu writes confirmed, "
-                "%llu cancelled, %llu unknown, %llu reads\n",
-                static_cast<unsigned long long>(totals.runs), double(totals.simulated_us) / 1e6,
-                static_cast<unsigned long long>(totals.steps), static_cast<unsigned long long>(totals.decided),
-                static_cast<unsigned long long>(totals.confirmed), static_cast<unsigned long long>(totals.cancelled),
-                static_cast<unsigned long long>(totals.unknown), static_cast<unsigned long long>(totals.reads));
+    std::printf(
+        "%llu runs, %.0f s simulated, %llu steps, %llu entries decided; clients: %llu writes confirmed, "
+        "%llu cancelled, %llu unknown, %llu reads\n",
+        static_cast<unsigned long long>(totals.runs), double(totals.simulated_us) / 1e6,
+        static_cast<unsigned long long>(totals.steps), static_cast<unsigned long long>(totals.decided),
+        static_cast<unsigned long long>(totals.confirmed), static_cast<unsigned long long>(totals.cancelled),
+        static_cast<unsigned long long>(totals.unknown), static_cast<unsigned long long>(totals.reads));
     return worst;
 }

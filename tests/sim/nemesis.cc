@@ -29,57 +29,57 @@ void Nemesis::strike() {
     NodeId n = world_.any_node();
     std::string id = std::to_string(n.value);
     switch (random_.below(16)) {
-    case 0:
-    case 1: split(); break;
-    case 2:
-    case 3:
-        world_.note("nemesis: the network is whole");
-        world_.heal();
-        break;
-    case 4: end_daemon(n); break;
-    case 5: power(n); break;
-    case 6: end_corosync(n); break;
-    case 7: {
-        int64_t us = random_.between(1'000, 3'000'000);
-        world_.note("nemesis: node " + id + " stands still for " + std::to_string(us / 1000) + " ms");
-        random_.one_in(3) ? world_.node(n).suspend(us) : world_.node(n).pause(us);
-        break;
-    }
-    case 8:
-        world_.note("nemesis: the disk of node " + id + " is slow");
-        world_.node(n).disk().slow_down(uint64_t(random_.between(20, 500)));
-        later(random_.between(10'000, 3'000'000), [this, n] { world_.node(n).disk().slow_down(1); });
-        break;
-    case 9:
-        world_.note("nemesis: the application of node " + id + " hangs");
-        world_.hang_application(n, true);
-        later(random_.between(10'000, 4'000'000), [this, n] { world_.hang_application(n, false); });
-        break;
-    case 10: cut_link(); break;
-    case 11:
-        if (!random_.one_in(4)) break;
-        world_.note("nemesis: power is gone everywhere");
-        for (uint32_t m = 1; m <= world_.size(); ++m) power(NodeId(m));
-        break;
-    case 12:
-        for (uint32_t m = 1; m <= world_.size(); ++m) {
-            if (!world_.node(NodeId(m)).running()) continue;
-            world_.node(NodeId(m)).give(event::MoveMaster{Token(++tokens_), random_.one_in(2) ? n : NodeId()});
+        case 0:
+        case 1: split(); break;
+        case 2:
+        case 3:
+            world_.note("nemesis: the network is whole");
+            world_.heal();
+            break;
+        case 4: end_daemon(n); break;
+        case 5: power(n); break;
+        case 6: end_corosync(n); break;
+        case 7: {
+            int64_t us = random_.between(1'000, 3'000'000);
+            world_.note("nemesis: node " + id + " stands still for " + std::to_string(us / 1000) + " ms");
+            random_.one_in(3) ? world_.node(n).suspend(us) : world_.node(n).pause(us);
+            break;
         }
-        break;
-    case 13:
-        world_.note("nemesis: CPG loses and repeats messages");
-        world_.cpg().set_noise(uint32_t(random_.below(100)), uint32_t(random_.below(100)));
-        later(random_.between(10'000, 1'000'000), [this] { world_.cpg().set_noise(0, 0); });
-        break;
-    case 14:
-        world_.note("nemesis: quorum flag of node " + id + " lies");
-        if (world_.node(n).running()) world_.cpg().tell_quorum(n, random_.one_in(2));
-        break;
-    case 15:   // a view that nobody may get to see
-        split();
-        later(random_.between(100, 400'000), [this] { random_.one_in(2) ? world_.heal() : split(); });
-        break;
+        case 8:
+            world_.note("nemesis: the disk of node " + id + " is slow");
+            world_.node(n).disk().slow_down(uint64_t(random_.between(20, 500)));
+            later(random_.between(10'000, 3'000'000), [this, n] { world_.node(n).disk().slow_down(1); });
+            break;
+        case 9:
+            world_.note("nemesis: the application of node " + id + " hangs");
+            world_.hang_application(n, true);
+            later(random_.between(10'000, 4'000'000), [this, n] { world_.hang_application(n, false); });
+            break;
+        case 10: cut_link(); break;
+        case 11:
+            if (!random_.one_in(4)) break;
+            world_.note("nemesis: power is gone everywhere");
+            for (uint32_t m = 1; m <= world_.size(); ++m) power(NodeId(m));
+            break;
+        case 12:
+            for (uint32_t m = 1; m <= world_.size(); ++m) {
+                if (!world_.node(NodeId(m)).running()) continue;
+                world_.node(NodeId(m)).give(event::MoveMaster{Token(++tokens_), random_.one_in(2) ? n : NodeId()});
+            }
+            break;
+        case 13:
+            world_.note("nemesis: CPG loses and repeats messages");
+            world_.cpg().set_noise(uint32_t(random_.below(100)), uint32_t(random_.below(100)));
+            later(random_.between(10'000, 1'000'000), [this] { world_.cpg().set_noise(0, 0); });
+            break;
+        case 14:
+            world_.note("nemesis: quorum flag of node " + id + " lies");
+            if (world_.node(n).running()) world_.cpg().tell_quorum(n, random_.one_in(2));
+            break;
+        case 15:  // a view that nobody may get to see
+            split();
+            later(random_.between(100, 400'000), [this] { random_.one_in(2) ? world_.heal() : split(); });
+            break;
     }
 }
 

@@ -15,8 +15,8 @@ namespace assent::sim {
 class World;
 
 struct ClockRates {
-    int64_t raw_ppm = 0;    // CLOCK_MONOTONIC_RAW against true time
-    int64_t boot_ppm = 0;   // CLOCK_BOOTTIME, slewed by NTP
+    int64_t raw_ppm = 0;   // CLOCK_MONOTONIC_RAW against true time
+    int64_t boot_ppm = 0;  // CLOCK_BOOTTIME, slewed by NTP
 };
 
 class Node {
@@ -63,7 +63,7 @@ class Node {
     ClockRates rates_;
     int64_t booted_at_ = 0;
     int64_t suspended_us_ = 0;
-    int64_t suspended_since_ = 0;   // 0: it is not
+    int64_t suspended_since_ = 0;  // 0: it is not
     UnitDisk disk_;
     App app_;
     std::unique_ptr<Replica> replica_;

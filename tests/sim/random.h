@@ -15,7 +15,7 @@ class Random {
   public:
     explicit Random(uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15ULL + 1) {}
 
-    uint64_t next() {   // splitmix64
+    uint64_t next() {  // splitmix64
         uint64_t z = (state_ += 0x9e3779b97f4a7c15ULL);
         z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
         z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;

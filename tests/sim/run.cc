@@ -108,7 +108,7 @@ class Run {
     // Nodes that stay off: never so many that no majority of votes is left.
     std::vector<NodeId> minority() {
         std::vector<NodeId> off;
-        if (!world_.cluster().decided()) return off;   // the founding needs everybody
+        if (!world_.cluster().decided()) return off;  // the founding needs everybody
         uint64_t all = 0;
         for (const ListedNode& n : world_.nodelist()) all += n.votes;
         uint64_t gone = 0;

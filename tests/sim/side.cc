@@ -84,16 +84,15 @@ void Side::send(NodeId from, NodeId to, PacketPtr packet) {
     if (!conn.up) return;
     int64_t& last = conn.last_due[from < to ? 0 : 1];
     last = std::max(last, schedule_.now() + random_.pick(times_.deliver));
-    schedule_.after(last - schedule_.now(), [this, from, to, packet, generation = conn.generation] {
-        arrive(from, to, packet, generation);
-    });
+    schedule_.after(last - schedule_.now(),
+                    [this, from, to, packet, generation = conn.generation] { arrive(from, to, packet, generation); });
 }
 
 void Side::arrive(NodeId from, NodeId to, PacketPtr packet, uint64_t generation) {
     Conn& conn = conns_.at(pair_of(from, to));
     if (conn.generation != generation) return;
     if (!reaches(from, to)) {
-        break_connection(from, to);   // what stands in the way of order is not waited for
+        break_connection(from, to);  // what stands in the way of order is not waited for
         return;
     }
     deliver_(to, event::Received{packet->header, packet->message, false});

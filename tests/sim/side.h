@@ -12,9 +12,9 @@ namespace assent::sim {
 
 struct SideTimes {
     Span deliver;
-    Span connect;   // both reachable until the connection stands
-    Span detect;    // a cut until the connection is given up
-    Span tell;      // until an end knows
+    Span connect;  // both reachable until the connection stands
+    Span detect;   // a cut until the connection is given up
+    Span tell;     // until an end knows
 };
 
 class Side {

@@ -35,7 +35,7 @@ void World::boot(NodeId n) {
 }
 
 void World::power_off(NodeId n) {
-    cpg_->corosync_down(n, true);   // first: nobody is told that the process left
+    cpg_->corosync_down(n, true);  // first: nobody is told that the process left
     node(n).stop();
     node(n).reboot_clock();
 }

@@ -17,10 +17,10 @@ namespace assent::sim {
 struct Setup {
     uint64_t seed = 1;
     uint32_t nodes = 3;
-    std::vector<uint32_t> votes;       // by node from 1; empty: one each
+    std::vector<uint32_t> votes;  // by node from 1; empty: one each
     bool quorate_lies = false;
     Options options;
-    int64_t clock_ppm = 22'500;        // raw clocks differ from true time by at most this
+    int64_t clock_ppm = 22'500;  // raw clocks differ from true time by at most this
     CpgTimes cpg{{20, 300}, {20, 500}, {100, 50'000}, {100, 80'000}, {100'000, 1'500'000}, {5'000, 300'000}};
     SideTimes side{{20, 500}, {1'000, 100'000}, {50'000, 1'000'000}, {100, 50'000}};
     Span disk{100, 5'000};
@@ -49,7 +49,7 @@ class World {
     const std::vector<ListedNode>& nodelist() const { return nodelist_; }
 
     // Faults and their ends. A node's process, corosync and power are one thing after the other.
-    void boot(NodeId n);          // power, corosync, daemon
+    void boot(NodeId n);  // power, corosync, daemon
     void power_off(NodeId n);
     void crash_corosync(NodeId n) { cpg_->corosync_down(n, false); }
     void start_corosync(NodeId n);

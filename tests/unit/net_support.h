@@ -14,7 +14,8 @@
 namespace assent::test {
 
 // Runs the loop until `done`, which is asked at the end of every batch and every 5 ms; false after ten seconds.
-inline bool run_until(Loop& loop, const std::function<bool()>& done, const std::function<void()>& flush = [] {}) {
+inline bool run_until(
+    Loop& loop, const std::function<bool()>& done, const std::function<void()>& flush = [] {}) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     bool result = false;
     const auto hook = loop.on_batch_end([&] {

@@ -94,18 +94,14 @@ std::unique_ptr<Client> connected(const std::string& where) {
     return std::move(c.client);
 }
 
-Deadline soon() {
-    return deadline_in(milliseconds(50));
-}
+Deadline soon() { return deadline_in(milliseconds(50)); }
 
-Deadline enough() {
-    return deadline_in(milliseconds(5'000));
-}
+Deadline enough() { return deadline_in(milliseconds(5'000)); }
 
 TEST(Client, CallsByUnixSocketAndTcp) {
     EchoServer server;
-    for (const std::string& where : {server.path(), "127.0.0.1:" + std::to_string(server.port()),
-                                     "localhost:" + std::to_string(server.port())}) {
+    for (const std::string& where :
+         {server.path(), "127.0.0.1:" + std::to_string(server.port()), "localhost:" + std::to_string(server.port())}) {
         const auto client = connected(where);
         ASSERT_TRUE(client);
         EXPECT_EQ(client->hello().client().birth(), 10u);
@@ -156,7 +152,8 @@ TEST(Client, AServerThatDoesNotAnswerCostsNoMoreThanTheDeadline) {
 TEST(Client, ManyAtOnce) {
     EchoServer server;
     const auto client = connected(server.path());
-    constexpr size_t count = 20'000;  // more than a session may have outstanding: the server holds back, nothing is lost
+    constexpr size_t count =
+        20'000;  // more than a session may have outstanding: the server holds back, nothing is lost
     for (size_t i = 0; i < count; ++i) EXPECT_EQ(client->submit(client->write(std::to_string(i))), i + 1);
     std::vector<bool> seen(count);
     while (client->outstanding() > 0 || client->wait(enough())) {

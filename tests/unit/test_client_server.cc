@@ -92,16 +92,17 @@ class ClientServerTest : public testing::Test {
     void send(const Fd& fd, const std::string& bytes) {
         for (size_t at = 0; at < bytes.size();) {
             const ssize_t n = ::send(fd.get(), bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL | MSG_DONTWAIT);
-            if (n > 0) at += size_t(n);
-            else ASSERT_TRUE(until([&] { return true; }));
+            if (n > 0)
+                at += size_t(n);
+            else
+                ASSERT_TRUE(until([&] { return true; }));
         }
     }
     // The next frame from the server.
     pb::ServerFrame receive(const Fd& fd, FrameReader& reader) {
         std::string_view bytes;
-        EXPECT_TRUE(until([&] {
-            return reader.next(bytes) || (reader.read_from(fd.get(), 1u << 20), reader.next(bytes));
-        }));
+        EXPECT_TRUE(
+            until([&] { return reader.next(bytes) || (reader.read_from(fd.get(), 1u << 20), reader.next(bytes)); }));
         pb::ServerFrame frame;
         EXPECT_TRUE(frame.ParseFromArray(bytes.data(), int(bytes.size())));
         return frame;

@@ -57,7 +57,7 @@ TEST(Majority, ReachesTheGreatestCommonValue) {
 TEST(Voter, IsANodeWithItsLedger) {
     Config c = config({1, 1}, {1, 1, 1});
     EXPECT_NE(find_voter(c, NodeId(2), LedgerId(102)), nullptr);
-    EXPECT_EQ(find_voter(c, NodeId(2), LedgerId(7)), nullptr);   // a wiped disk
+    EXPECT_EQ(find_voter(c, NodeId(2), LedgerId(7)), nullptr);  // a wiped disk
     EXPECT_NE(find_voter(c, NodeId(3), LedgerId(103)), nullptr);
 }
 

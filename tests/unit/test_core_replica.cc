@@ -10,7 +10,8 @@ namespace {
 // A replica whose disk and peers are the test.
 class Bench {
   public:
-    explicit Bench(uint32_t nodes, NodeState state = fresh(), std::vector<EntryPtr> ledger = {}, Index applied = Index())
+    explicit Bench(uint32_t nodes, NodeState state = fresh(), std::vector<EntryPtr> ledger = {},
+                   Index applied = Index())
         : options_(options()), invariants_(options_), nodes_(nodes) {
         Recovered found(options_, state, Index(ledger.size()), applied);
         for (const EntryPtr& e : ledger) found.add(e);
@@ -39,7 +40,7 @@ class Bench {
         for (const EntryPtr& e : u.confirmed) confirmed_.push_back(e);
         deadline_ = u.deadline_us;
         for (const Outgoing& out : u.messages) {
-            if (out.by_cpg) give(event::Received{out.header, out.message, true});   // its own delivery
+            if (out.by_cpg) give(event::Received{out.header, out.message, true});  // its own delivery
         }
         return u;
     }
@@ -141,7 +142,7 @@ TEST(Replica, AClusterOfOneFoundsItselfAndConfirms) {
     ASSERT_EQ(answers.size(), 1u);
     EXPECT_EQ(answers[0].kind, AnswerKind::confirmed);
     EXPECT_EQ(answers[0].index, Index(3));
-    EXPECT_EQ(b.confirmed().size(), 3u);   // CONFIG, EPOCH, the write
+    EXPECT_EQ(b.confirmed().size(), 3u);  // CONFIG, EPOCH, the write
 }
 
 TEST(Replica, WaitsForEveryNodeOfTheNodelist) {
@@ -230,7 +231,7 @@ TEST(Replica, AMajorityHasToAck) {
     b.give(event::Flush{});
     b.sync();
     EXPECT_TRUE(b.answers().empty());
-    b.hear(2, Ack{epoch, Index(3), Index(2), {}});   // durable, but not accepted
+    b.hear(2, Ack{epoch, Index(3), Index(2), {}});  // durable, but not accepted
     EXPECT_TRUE(b.answers().empty());
     EXPECT_EQ(b.view().stored, Index(3));
     EXPECT_EQ(b.view().confirmed, Index(2));
@@ -246,7 +247,7 @@ TEST(Replica, AcksOfAnotherLedgerOrEpochCountForNothing) {
     Epoch epoch = b.view().state.ballot;
     Header h;
     h.from = NodeId(2);
-    h.ledger = LedgerId(999);   // a wiped disk
+    h.ledger = LedgerId(999);  // a wiped disk
     h.incarnation = Incarnation(777);
     h.cluster = b.cluster();
     h.to = NodeId(1);
@@ -304,7 +305,7 @@ TEST(Replica, ARestartEndsMastership) {
     Bench again(1, state, ledger, Index(0));
     again.all_here();
     EXPECT_FALSE(again.replica().is_master());
-    again.sleep(400'000);   // a lease may have been granted before
+    again.sleep(400'000);  // a lease may have been granted before
     again.sync();
     EXPECT_TRUE(again.replica().is_master());
     EXPECT_GT(again.view().state.ballot, state.ballot);

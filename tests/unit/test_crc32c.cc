@@ -21,7 +21,7 @@ std::string pattern(size_t size) {
 TEST(Crc32c, KnownValues) {
     EXPECT_EQ(crc32c(""), 0u);
     EXPECT_EQ(crc32c("123456789"), 0xe3069283u);
-    EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8a9136aau);    // RFC 3720, B.4
+    EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8a9136aau);  // RFC 3720, B.4
     EXPECT_EQ(crc32c(std::string(32, '\xff')), 0x62a8ab43u);
 }
 

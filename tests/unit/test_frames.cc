@@ -12,9 +12,7 @@
 namespace assent::net {
 namespace {
 
-std::string framed(const std::string& payload) {
-    return frame_length(payload.size()) + payload;
-}
+std::string framed(const std::string& payload) { return frame_length(payload.size()) + payload; }
 
 std::pair<Fd, Fd> socket_pair() {
     int fds[2];

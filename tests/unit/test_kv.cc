@@ -398,9 +398,9 @@ TEST_F(KvTest, requests_are_checked) {
     EXPECT_FALSE(kv_->check_write("hello"));
     EXPECT_FALSE(kv_->check_write(encode_put("k", "v").substr(0, 5)));
     EXPECT_FALSE(kv_->check_write(encode_put("k", "v") + encode_put("k", "v")));
-    EXPECT_FALSE(kv_->check_write(std::string("\x22\x03\x0a\x01k", 5)));              // an operation to come
-    EXPECT_FALSE(kv_->check_write(std::string("\x12\x05\x0a\x01k\x18\x01", 7)));      // a field to come
-    EXPECT_FALSE(kv_->check_write(std::string("\x12\x06\x0a\x01k\x0a\x01l", 8)));     // two keys
+    EXPECT_FALSE(kv_->check_write(std::string("\x22\x03\x0a\x01k", 5)));           // an operation to come
+    EXPECT_FALSE(kv_->check_write(std::string("\x12\x05\x0a\x01k\x18\x01", 7)));   // a field to come
+    EXPECT_FALSE(kv_->check_write(std::string("\x12\x06\x0a\x01k\x0a\x01l", 8)));  // two keys
     EXPECT_FALSE(kv_->query("hello", Index(0)));
     EXPECT_FALSE(kv_->query("", Index(0)));
     EXPECT_FALSE(kv_->query(encode_get(""), Index(0)));

@@ -56,7 +56,7 @@ class Schedule {
         }
         for (int op = 0; op < 6; ++op) env_.fail(FaultEnv::Op(op), UINT64_MAX);
         check(opened);
-        if (one_in(3)) {   // what is found counts as durable
+        if (one_in(3)) {  // what is found counts as durable
             store_.reset();
             env_.crash(FaultEnv::Loss::everything);
             store_ = Store::open(env_, options_, opened);
@@ -81,7 +81,7 @@ class Schedule {
                                   << (reported_.entries.empty() ? 0 : reported_.entries.rbegin()->first);
         Model now = *match;
         now.state = found.state;
-        now.entries = found.entries;   // what was dropped is forgotten
+        now.entries = found.entries;  // what was dropped is forgotten
         settle(now);
     }
 
@@ -165,7 +165,7 @@ class Schedule {
         }
         if (store_->write(batch)) return false;
         for (Model& possible : possible_) possible.state = model.state;
-        if (one_in(30) || store_->sync()) return false;   // or the crash comes before the sync
+        if (one_in(30) || store_->sync()) return false;  // or the crash comes before the sync
         settle(model);
         return !store_->wants_next() || one_in(2) || !store_->prepare_next();
     }
@@ -175,7 +175,7 @@ class Schedule {
     LedgerOptions options_;
     std::unique_ptr<Store> store_;
     Model reported_;
-    std::vector<Model> possible_;   // what a crash now may leave
+    std::vector<Model> possible_;  // what a crash now may leave
     NodeState unreported_state_;
     uint64_t dropped_ = 0;
     uint64_t epoch_ = 1;

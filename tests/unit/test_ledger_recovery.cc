@@ -97,7 +97,7 @@ TEST_F(LedgerRecovery, AnUnfinishedBatchMayHaveLostItsFirstRecordOnly) {
     keep(*store_, appending(4, 5));
     stop();
     const auto records = places(1);
-    env_.flip_bit(segment_path(1), records[4].offset + 50, 0);   // entry 4
+    env_.flip_bit(segment_path(1), records[4].offset + 50, 0);  // entry 4
     open();
     EXPECT_EQ(opened_.last.index, Index(3));
     EXPECT_GT(opened_.torn_bytes, 0u);
@@ -159,7 +159,7 @@ TEST_F(LedgerRecovery, DamagedMissingForeignOrShortFilesAreRefused) {
     ASSERT_FALSE(env_.unlink(path));
     EXPECT_NE(refusal().find("cannot open " + path), std::string::npos);
     env_.set_contents(path, whole);
-    env_.fail(FaultEnv::Op::open, 3);   // state-a, state-b, segment 1
+    env_.fail(FaultEnv::Op::open, 3);  // state-a, state-b, segment 1
     EXPECT_NE(refusal().find(segment_path(1)), std::string::npos);
     EXPECT_EQ(refusal(), "");
 }
@@ -242,7 +242,7 @@ TEST_F(LedgerRecovery, WhatAStartFindsHasBeenSyncedAgain) {
     const Persist unit = appending(4, 3);
     ASSERT_FALSE(store_->write(std::span(&unit, 1)));
     stop();
-    env_.crash(FaultEnv::Loss::nothing);   // the process alone: its writes are in the cache
+    env_.crash(FaultEnv::Loss::nothing);  // the process alone: its writes are in the cache
     open();
     EXPECT_EQ(opened_.last.index, Index(6));
     stop();

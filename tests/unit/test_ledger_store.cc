@@ -43,7 +43,7 @@ TEST_F(LedgerStore, AppendsAndReads) {
     ASSERT_TRUE(read);
     ASSERT_EQ(read->size(), 3u);
     EXPECT_EQ((*read)[0]->index, Index(4));
-    EXPECT_EQ(store_->read(Index(4), Index(9), 1)->size(), 1u);   // at least one
+    EXPECT_EQ(store_->read(Index(4), Index(9), 1)->size(), 1u);  // at least one
     EXPECT_EQ(store_->read(Index(4), Index(9), 2 * weight(*test_entry(4)))->size(), 2u);
     EXPECT_EQ(store_->read(Index(8), Index(900), 1 << 20)->size(), 3u);
     EXPECT_FALSE(store_->read(Index(11), Index(12), 1 << 20));
@@ -119,7 +119,7 @@ TEST_F(LedgerStore, TruncatesAndGoesOn) {
 
 TEST_F(LedgerStore, MarksStayUntilTruncated) {
     Persist unit = appending(1, 10);
-    unit.mark = Index(10);   // rides on entry 10
+    unit.mark = Index(10);  // rides on entry 10
     keep(open(), unit);
     open();
     EXPECT_EQ(opened_.mark, Index(10));
@@ -155,7 +155,7 @@ TEST_F(LedgerStore, RefusesWhatDoesNotFollow) {
     const Persist hole = appending(5, 1, 5);
     EXPECT_TRUE(store_->write(std::span(&hole, 1)));
     const Persist right = appending(4, 1, 5);
-    EXPECT_TRUE(store_->write(std::span(&right, 1)));   // poisoned
+    EXPECT_TRUE(store_->write(std::span(&right, 1)));  // poisoned
     open();
     const Persist older = appending(4, 1, 4);
     EXPECT_TRUE(store_->write(std::span(&older, 1)));
@@ -179,7 +179,7 @@ TEST_F(LedgerStore, GoesOverSegmentsAndDropsThem) {
     open();
     EXPECT_EQ(opened_.first, first);
     expect_entries(*store_, first.value, 201 - first.value);
-    ASSERT_FALSE(store_->drop_before(Index(100000)));   // the last entry stays
+    ASSERT_FALSE(store_->drop_before(Index(100000)));  // the last entry stays
     EXPECT_EQ(store_->outline().last.index, Index(200));
     EXPECT_TRUE(store_->read(Index(200), Index(200), 1));
 }

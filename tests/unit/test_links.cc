@@ -16,9 +16,7 @@ using test::closed_by_peer;
 using test::connect_to;
 using test::run_until;
 
-std::string ip(uint32_t node) {
-    return "127.0.0." + std::to_string(node);
-}
+std::string ip(uint32_t node) { return "127.0.0." + std::to_string(node); }
 
 LinkOptions quick(uint32_t node, uint16_t port = 0) {
     LinkOptions o;
@@ -56,9 +54,7 @@ struct Node {
     bool sees(uint32_t node) const { return links->up() == std::vector{NodeId(node)}; }
 };
 
-std::map<NodeId, PeerAddress> peer(uint32_t node, uint16_t port) {
-    return {{NodeId(node), {ip(node), port}}};
-}
+std::map<NodeId, PeerAddress> peer(uint32_t node, uint16_t port) { return {{NodeId(node), {ip(node), port}}}; }
 
 void join(Node& one, Node& two) {
     one.links->set_peers(peer(2, two.links->port()));
@@ -71,13 +67,15 @@ TEST(Links, ComeUpAndCarryFramesInOrder) {
     const auto flush = [&] { one.links->flush(), two.links->flush(); };
     EXPECT_FALSE(one.links->send(NodeId(2), FrameKind::message, "too early"));
     join(one, two);
-    ASSERT_TRUE(run_until(loop, [&] { return one.sees(2) && two.sees(1); }, flush));
+    ASSERT_TRUE(run_until(
+        loop, [&] { return one.sees(2) && two.sees(1); }, flush));
     for (int i = 0; i < 1000; ++i) {
         ASSERT_TRUE(one.links->send(NodeId(2), FrameKind::message, std::to_string(i)));
         ASSERT_TRUE(two.links->send(NodeId(1), FrameKind::forward, std::to_string(i)));
     }
     ASSERT_TRUE(two.links->send(NodeId(1), FrameKind::message, ""));
-    ASSERT_TRUE(run_until(loop, [&] { return one.frames.size() == 1001 && two.frames.size() == 1000; }, flush));
+    ASSERT_TRUE(run_until(
+        loop, [&] { return one.frames.size() == 1001 && two.frames.size() == 1000; }, flush));
     for (size_t i = 0; i < 1000; ++i) {
         EXPECT_EQ(one.frames[i].payload, std::to_string(i));
         EXPECT_EQ(two.frames[i].payload, std::to_string(i));
@@ -95,12 +93,14 @@ TEST(Links, CarryTheLargestFrameWithoutLosingTheLink) {
     Node one(loop, quick(1)), two(loop, quick(2));
     const auto flush = [&] { one.links->flush(), two.links->flush(); };
     join(one, two);
-    ASSERT_TRUE(run_until(loop, [&] { return one.sees(2) && two.sees(1); }, flush));
+    ASSERT_TRUE(run_until(
+        loop, [&] { return one.sees(2) && two.sees(1); }, flush));
     const size_t size = 65u << 20;
     ASSERT_TRUE(one.links->send(NodeId(2), FrameKind::message, std::string(size, 'x')));
     EXPECT_FALSE(one.links->send(NodeId(2), FrameKind::message, std::string(size, 'x'))) << "the queue is bounded";
     EXPECT_FALSE(one.links->send(NodeId(2), FrameKind::message, std::string(72u << 20, 'x'))) << "no frame is larger";
-    ASSERT_TRUE(run_until(loop, [&] { return two.frames.size() == 1; }, flush));
+    ASSERT_TRUE(run_until(
+        loop, [&] { return two.frames.size() == 1; }, flush));
     EXPECT_EQ(two.frames[0].payload.size(), size);
     EXPECT_EQ(one.changes.size(), 1u) << "it was up all the time";
 }
@@ -116,16 +116,22 @@ TEST(Links, AreDialledAgainWhenThePeerComesBack) {
     const uint16_t port = two->links->port();
     join(one, *two);
     for (int round = 0; round < 5; ++round) {
-        ASSERT_TRUE(run_until(loop, [&] { return one.sees(2) && two->sees(1); }, flush)) << round;
+        ASSERT_TRUE(run_until(
+            loop, [&] { return one.sees(2) && two->sees(1); }, flush))
+            << round;
         two.reset();
-        ASSERT_TRUE(run_until(loop, [&] { return one.links->up().empty(); }, flush)) << round;
+        ASSERT_TRUE(run_until(
+            loop, [&] { return one.links->up().empty(); }, flush))
+            << round;
         EXPECT_FALSE(one.links->send(NodeId(2), FrameKind::message, "lost"));
         two = std::make_unique<Node>(loop, quick(2, port));
         two->links->set_peers(peer(1, one.links->port()));
     }
-    ASSERT_TRUE(run_until(loop, [&] { return one.sees(2) && two->sees(1); }, flush));
+    ASSERT_TRUE(run_until(
+        loop, [&] { return one.sees(2) && two->sees(1); }, flush));
     ASSERT_TRUE(one.links->send(NodeId(2), FrameKind::message, "again"));
-    ASSERT_TRUE(run_until(loop, [&] { return !two->frames.empty(); }, flush));
+    ASSERT_TRUE(run_until(
+        loop, [&] { return !two->frames.empty(); }, flush));
 }
 
 TEST(Links, PeersThatLeaveTheNodelistAreDropped) {
@@ -149,7 +155,10 @@ TEST(Links, StrangersAndGarbageGetNowhere) {
     ASSERT_TRUE(run_until(loop, [&] { return closed_by_peer(stranger); })) << "not in the nodelist";
     std::vector<Fd> sockets;
     for (const std::string& bytes : {std::string("\xff\xff\xff\xffxx", 6), frame_length(5) + "GET /", frame_length(0),
-                                     frame_length(3) + "\x04" "ab", frame_length(4) + "\x01" "\xff\xff\xff"}) {
+                                     frame_length(3) + "\x04"
+                                                       "ab",
+                                     frame_length(4) + "\x01"
+                                                       "\xff\xff\xff"}) {
         sockets.push_back(connect_to(ip(1), one.links->port(), ip(2)));
         ASSERT_TRUE(sockets.back());
         ASSERT_EQ(::send(sockets.back().get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), ssize_t(bytes.size()));
@@ -211,8 +220,11 @@ TEST(Links, AnotherClusterNodeOrProtocolIsToldWhy) {
     elsewhere.set_node(3);
     protocol.set_protocol_min(kProtocolMax + 1);
     protocol.set_protocol_max(kProtocolMax + 1);
-    for (const auto& [hello, expected] : {std::pair(good, ""), {cluster, "cluster 'test'"}, {unlisted, "not in the nodelist"},
-                                          {elsewhere, "another address"}, {protocol, "protocol"}}) {
+    for (const auto& [hello, expected] : {std::pair(good, ""),
+                                          {cluster, "cluster 'test'"},
+                                          {unlisted, "not in the nodelist"},
+                                          {elsewhere, "another address"},
+                                          {protocol, "protocol"}}) {
         const Fd fd = connect_to(ip(1), one.links->port(), ip(2));
         const std::string payload = "\x01" + hello.SerializeAsString();
         const std::string bytes = frame_length(payload.size()) + payload;
@@ -251,7 +263,8 @@ TEST(Links, GoDownWhenThePeerTakesNothing) {
     size_t queued = 0;
     while (one.links->send(NodeId(2), FrameKind::message, std::string(1u << 20, 'x'))) ++queued;
     EXPECT_EQ(queued, 79u) << "bounded by queue_bytes";
-    ASSERT_TRUE(run_until(loop, [&] { return one.links->up().empty(); }, [&] { one.links->flush(); }));
+    ASSERT_TRUE(run_until(
+        loop, [&] { return one.links->up().empty(); }, [&] { one.links->flush(); }));
 }
 
 TEST(Links, SilenceOrNonsenseInsteadOfHelloIsNoLink) {

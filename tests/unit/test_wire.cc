@@ -14,7 +14,8 @@ namespace assent {
 static bool operator==(const Entry& a, const Entry& b) {
     const bool configs = a.config && b.config ? *a.config == *b.config : a.config == b.config;
     return configs && a.index == b.index && a.epoch == b.epoch && a.kind == b.kind && a.client == b.client &&
-           a.sequence == b.sequence && a.first_unanswered == b.first_unanswered && a.data == b.data && a.cancel == b.cancel;
+           a.sequence == b.sequence && a.first_unanswered == b.first_unanswered && a.data == b.data &&
+           a.cancel == b.cancel;
 }
 
 namespace {
@@ -99,7 +100,12 @@ std::vector<Message> every_message() {
             Heartbeat{Epoch(5), 6, 300'000, place, pair},
             HeartbeatAnswer{Epoch(5), 6, true},
             Fetch{Epoch(5), {{Epoch(3), Index(4)}, {Epoch(1), Index(2)}}, place, Position{Epoch(3), Index(61)}, 77},
-            Entries{Epoch(5), 77, place, {write_entry(51, std::string(100'000, 'x'))}, Position{Epoch(5), Index(99)}, pair}};
+            Entries{Epoch(5),
+                    77,
+                    place,
+                    {write_entry(51, std::string(100'000, 'x'))},
+                    Position{Epoch(5), Index(99)},
+                    pair}};
 }
 
 void put_checksum(std::string& bytes) {
@@ -112,8 +118,11 @@ TEST(EntryCodec, RoundTrip) {
     epoch.index = Index(2);
     epoch.epoch = Epoch(1);
     epoch.kind = EntryKind::epoch;
-    const std::vector<EntryPtr> entries = {write_entry(1, ""), write_entry(2, std::string("\0\xff", 2)),
-                                           write_entry(3, std::string(1 << 20, 'y')), config_entry(255), cancel_entry(),
+    const std::vector<EntryPtr> entries = {write_entry(1, ""),
+                                           write_entry(2, std::string("\0\xff", 2)),
+                                           write_entry(3, std::string(1 << 20, 'y')),
+                                           config_entry(255),
+                                           cancel_entry(),
                                            std::make_shared<Entry>(epoch)};
     for (const EntryPtr& entry : entries) {
         const auto decoded = wire::decode_entry(encoded(*entry));
@@ -176,7 +185,9 @@ TEST(MessageCodec, RoundTripOfEveryKind) {
 
 TEST(MessageCodec, FieldsComeOut) {
     const auto messages = every_message();
-    const auto decode = [&](size_t i) { return *wire::decode_message(wire::encode_message("jobs", header(), messages[i])); };
+    const auto decode = [&](size_t i) {
+        return *wire::decode_message(wire::encode_message("jobs", header(), messages[i]));
+    };
     const wire::Envelope first = decode(0);
     EXPECT_EQ(first.header.cluster, header().cluster);
     EXPECT_EQ(first.header.from, NodeId(1));
@@ -278,7 +289,8 @@ TEST(MessageCodec, SurvivesGarbageWithRightChecksum) {
     const auto messages = every_message();
     for (int round = 0; round < 20'000; ++round) {
         std::string bytes = wire::encode_message("kv", header(), messages[random() % (messages.size() - 1)]);
-        for (int changes = int(random() % 4); changes >= 0; --changes) bytes[8 + random() % (bytes.size() - 8)] = char(random());
+        for (int changes = int(random() % 4); changes >= 0; --changes)
+            bytes[8 + random() % (bytes.size() - 8)] = char(random());
         if (random() % 4 == 0) bytes.resize(8 + random() % (bytes.size() - 8));
         put_checksum(bytes);
         const auto decoded = wire::decode_message(bytes);

@@ -27,14 +27,14 @@ namespace assent::kv {
 class FlushTracker;
 
 struct KvOptions {
-    std::string dir;                           // made if it is not there; its parent exists
-    uint64_t max_write_bytes = 1 << 20;        // of a value
-    uint64_t flush_bytes = 32 << 20;           // a flush is begun when so much has been applied since the last one
-    uint64_t write_buffer_bytes = 16 << 20;    // there are two
+    std::string dir;                         // made if it is not there; its parent exists
+    uint64_t max_write_bytes = 1 << 20;      // of a value
+    uint64_t flush_bytes = 32 << 20;         // a flush is begun when so much has been applied since the last one
+    uint64_t write_buffer_bytes = 16 << 20;  // there are two
     uint64_t cache_bytes = 32 << 20;
-    uint32_t scan_entries = 10'000;            // most in one answer
-    uint64_t scan_bytes = 1 << 20;             // of keys and values in one answer; one pair is always taken
-    bool flush_on_close = true;                // off: closing is like a crash of the process
+    uint32_t scan_entries = 10'000;  // most in one answer
+    uint64_t scan_bytes = 1 << 20;   // of keys and values in one answer; one pair is always taken
+    bool flush_on_close = true;      // off: closing is like a crash of the process
 };
 
 // Results other than plain success are kept for repeated requests: the newest ones, within both bounds. The same on
@@ -87,16 +87,16 @@ class Kv : public Application {
     std::unique_ptr<rocksdb::DB> db_;
     Index applied_;
     ClusterId cluster_;
-    Index forgotten_;                // results at or below it that are not in results_ are not known any more
+    Index forgotten_;  // results at or below it that are not in results_ are not known any more
     std::deque<KeptResult> results_;
     uint64_t result_bytes_ = 0;
-    uint64_t flush_asked_ = 0;       // applied_bytes_ when a flush was last begun
-    uint64_t applied_bytes_ = 0;     // since opening
+    uint64_t flush_asked_ = 0;    // applied_bytes_ when a flush was last begun
+    uint64_t applied_bytes_ = 0;  // since opening
 
     // Of the batch at hand; members so that their memory is used again.
     std::unique_ptr<rocksdb::WriteBatch> batch_;
     std::vector<Write> writes_;
-    bool reads_ = false;             // some write of it depends on what is there: so `overlay_` is kept
+    bool reads_ = false;  // some write of it depends on what is there: so `overlay_` is kept
     std::unordered_map<std::string_view, std::optional<std::string_view>> overlay_;
     std::string key_;
     std::string value_;

@@ -28,7 +28,7 @@ rocksdb::Options store_options(const KvOptions& options, std::shared_ptr<rocksdb
     out.max_write_buffer_number = 2;
     out.max_background_jobs = 2;
     out.max_open_files = 256;
-    out.bytes_per_sync = 1 << 20;  // a large file is not synced in one go: the ledger's syncs share the disk
+    out.bytes_per_sync = 1 << 20;            // a large file is not synced in one go: the ledger's syncs share the disk
     out.avoid_flush_during_shutdown = true;  // ~Kv flushes if it shall
     out.skip_stats_update_on_db_open = true;
     out.stats_dump_period_sec = 0;

@@ -32,7 +32,7 @@ struct WriteResult {
 };
 
 struct GetAnswer {
-    Index index;  // applied index of the state it was answered from
+    Index index;                       // applied index of the state it was answered from
     std::optional<std::string> value;  // none: no such key
 };
 
