@@ -94,6 +94,12 @@ void Replica::Impl::on(const event::Start&) {
     // A lease granted before the start may still run: nothing tells how old it is (R8).
     start_wait_until_us_ = now() + static_cast<int64_t>(state_.longest_lease_us);
     next_status_us_ = now();
+    if (!options_.accept_at_once) {
+        // What the application was asked before the restart, and did not answer durably, is offered again (R5).
+        for (Index i = next(std::max(mark_, handed_)); i <= log_.last().index; i = next(i)) {
+            if (EntryPtr e = log_.entry(i); e->kind == EntryKind::write) update_.prepare.push_back(e);
+        }
+    }
     say(concat("start: ballot ", state_.ballot, ", last ", log_.last(), ", applied ", applied_, ", accepted ", mark_,
                state_.cluster ? "" : ", no cluster yet"));
 }
@@ -228,10 +234,16 @@ bool Replica::Impl::admit(const event::Received& e) {
         if (peer.replaced.size() > 8) peer.replaced.pop_front();
         peer.incarnation = h.incarnation;
         peer.sequence = 0;
+        // A restart ends mastership (R1).
+        if (role_ == Role::follower && h.from == master_)
+            forget_master(concat("master ", master_, " was started again"));
     }
     if (e.by_cpg && !admit_sequence(h)) return drop("seen before", h, m);
     if (h.to && h.to != options_.node) return false;
-    if (h.cluster && state_.cluster && h.cluster != state_.cluster) return drop("foreign cluster_id", h, m);
+    if (h.cluster && state_.cluster && h.cluster != state_.cluster) {
+        foreign_ = h.from;
+        return drop("foreign cluster_id", h, m);
+    }
     if (!h.cluster && state_.cluster && !std::holds_alternative<Status>(m)) return drop("no cluster_id", h, m);
     return true;
 }

@@ -232,6 +232,7 @@ class Replica::Impl {
     std::map<NodeId, Peer> peers_;
     std::set<std::string> logged_drops_;
     uint64_t dropped_ = 0;
+    NodeId foreign_;  // the last one of another cluster heard from
     uint64_t writes_confirmed_ = 0;
     uint64_t writes_cancelled_ = 0;
     uint64_t writes_unknown_ = 0;

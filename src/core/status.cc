@@ -92,6 +92,11 @@ ReplicaView Replica::Impl::view() const {
         } else if (!is_majority(log_.config(), heard)) {
             v.reason = "a majority of the voters is in the view, but does not answer";
         }
+    } else if (!knows_master() && foreign_) {
+        v.reason = concat(
+            "node ", foreign_,
+            " belongs to another cluster (its cluster_id is not this ledger's): one of the two was formed apart; "
+            "to let this node join the other, move its state folder away");
     } else if (!knows_master()) {
         v.reason = role_ == Role::candidate ? "no master: this node is standing for it" : "no master known";
     }

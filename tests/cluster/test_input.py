@@ -297,4 +297,5 @@ def says_foreign(host):
     if not host.daemon.alive:
         return host.daemon.exit_code not in (0, -6, -11)
     status = host.status()
-    return status and not status["can_write"] and status["reason"]
+    named = status and not status["can_write"] and "another cluster" in status["reason"]
+    return status["reason"] if named else False
