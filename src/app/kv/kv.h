@@ -58,6 +58,10 @@ class Kv : public Application {
     uint64_t digest() override;
 
   private:
+    struct Change {
+        std::string_view key;
+        std::optional<std::string_view> value;  // none: deleted
+    };
     struct KeptResult {
         Index index;
         uint64_t bytes;
@@ -73,6 +77,7 @@ class Kv : public Application {
     std::optional<std::string_view> current(std::string_view key);
     void join(const ClusterId& cluster, Index index);
     void keep_result(Index index, const std::string& result);
+    void collect_changes();
     void finish(uint64_t bytes);
     void flush_if_due();
     bool read(std::string_view key, std::string& value);
@@ -95,6 +100,7 @@ class Kv : public Application {
 
     // Of the batch at hand; members so that their memory is used again.
     std::unique_ptr<rocksdb::WriteBatch> batch_;
+    std::vector<Change> changes_;  // into the entries being applied
     std::vector<Write> writes_;
     bool reads_ = false;  // some write of it depends on what is there: so `overlay_` is kept
     std::unordered_map<std::string_view, std::optional<std::string_view>> overlay_;

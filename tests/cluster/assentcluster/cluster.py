@@ -24,9 +24,10 @@ class Cluster:
     unless the block failed (then it says where the logs are) or `keep_folder` is set. Start processes in the thread
     that made the cluster: they die with it."""
 
-    def __init__(self, size=3, assent="", build=None, folder=None, keep_folder=False, token=1000):
+    def __init__(self, size=3, assent="", build=None, folder=None, keep_folder=False, token=1000, **conf):
         self.build = build or Build()
         self.token = token
+        self.conf = conf  # more for corosync_conf()
         self.assent = assent
         self.keep_folder = keep_folder
         self.folder = folder or tempfile.mkdtemp(prefix="assent-", dir=os.environ.get("ASSENT_TEST_DIR", "/var/tmp"))
@@ -70,7 +71,7 @@ class Cluster:
 
     def write_conf(self, **changes):
         """corosync.conf on all hosts; keyword arguments go to corosync_conf()."""
-        text = corosync_conf(list(self.hosts), **dict({"assent": self.assent, "token": self.token}, **changes))
+        text = corosync_conf(list(self.hosts), **dict({"assent": self.assent, "token": self.token}, **self.conf, **changes))
         for host in self:
             host.write_conf(text)
 

@@ -4,11 +4,9 @@ TEMPLATE = """\
 totem {{
     version: 2
     cluster_name: {name}
-    transport: knet
+    transport: {transport}
     ip_version: ipv4
-    crypto_cipher: none
-    crypto_hash: none
-    token: {token}
+{crypto}    token: {token}
     token_coefficient: 0
 }}
 nodelist {{
@@ -18,6 +16,7 @@ quorum {{
 }}
 system {{
     move_to_root_cgroup: no
+    sched_rr: {realtime}
 }}
 resources {{
     watchdog_device: off
@@ -36,10 +35,13 @@ def address(node):
     return f"10.77.0.{node}"
 
 
-def corosync_conf(nodes, assent="", name="assent-test", token=1000):
-    """`assent`: the text inside the assent section; none: the file has no such section."""
+def corosync_conf(nodes, assent="", name="assent-test", token=1000, transport="knet", realtime=True):
+    """`assent`: the text inside the assent section; none: the file has no such section. `realtime`: corosync's own default,
+    by which it goes before everything else on the machine."""
+    crypto = "    crypto_cipher: none\n    crypto_hash: none\n" if transport == "knet" else ""
     nodelist = "".join(NODE.format(id=node, address=address(node)) for node in nodes)
-    text = TEMPLATE.format(name=name, token=token, nodes=nodelist)
+    text = TEMPLATE.format(name=name, token=token, nodes=nodelist, transport=transport, crypto=crypto,
+                           realtime="yes" if realtime else "no")
     if assent:
         body = "".join(f"    {line}\n" for line in assent.strip().splitlines())
         text += f"assent {{\n{body}}}\n"
