@@ -163,7 +163,8 @@ void Loop::run_fds() {
     const int n = ::epoll_wait(epoll_.get(), events, kEventsPerBatch, 0);
     for (Priority p : {Priority::high, Priority::medium, Priority::low}) {
         for (int i = 0; i < n; ++i) {
-            auto it = watches_.find(events[i].data.u64);
+            const uint64_t id = events[i].data.u64;  // a copy: the kernel's struct is packed
+            auto it = watches_.find(id);
             if (it == watches_.end() || it->second.priority != p) continue;
             const std::shared_ptr<FdFn> fn = it->second.fn;  // it may remove itself
             (*fn)(events[i].events);
