@@ -12,6 +12,7 @@ constexpr int64_t kLongestTimeoutUs = 600'000'000;
 constexpr int64_t kAnswerTravelUs = 20'000;  // the master gives up this much earlier, so that its answer still counts
 constexpr size_t kMostPending = 65'536;
 constexpr size_t kMostLatencies = 8'192;
+constexpr size_t kMostLeftBehind = 1'024;
 
 pb::Reply reply_to(const pb::Request& request, pb::Code code, const std::string& reason) {
     pb::Reply r;
@@ -26,6 +27,19 @@ pb::Reply reply_to(const pb::Request& request, pb::Code code, const std::string&
         r.set_sequence(request.outcome().sequence());
     }
     return r;
+}
+
+// To a client's session, or to the node that forwarded.
+void deliver(const RequestHooks& hooks, const std::string& group, const Origin& to, const pb::Reply& reply) {
+    if (to.kind == Origin::Kind::client) {
+        hooks.reply(to, reply);
+        return;
+    }
+    pb::Forwarded f;
+    f.set_group(group);
+    f.set_key(to.request);
+    reply.SerializeToString(f.mutable_reply());
+    hooks.forward(NodeId(static_cast<uint32_t>(to.id)), f.SerializeAsString());
 }
 
 ClientId client_of(const pb::ClientIdentity& c) { return {Index(c.birth()), c.random()}; }
@@ -68,7 +82,7 @@ bool Requests::answer_at_once(const Origin& origin, const pb::Request& request) 
     } else {
         return false;
     }
-    hooks_.reply(origin, r);
+    deliver(hooks_, group_, origin, r);
     return true;
 }
 
@@ -117,6 +131,8 @@ void Requests::route(uint64_t key, Pending& p, int64_t now_us) {
         f.set_group(group_);
         f.set_key(p.origin.request);
         f.set_not_master(true);
+        // What may have been proposed here must not count as "nothing was done" there.
+        if (p.sent) reply_to(p.request, pb::UNKNOWN, "").SerializeToString(f.mutable_reply());
         hooks_.forward(NodeId(static_cast<uint32_t>(p.origin.id)), f.SerializeAsString());
         table_.erase(key);
         return;
@@ -164,7 +180,8 @@ bool Requests::to_peer(uint64_t key, Pending& p, NodeId master, int64_t now_us) 
 void Requests::on_forwarded(NodeId from, const pb::Forwarded& f, int64_t now_us) {
     if (f.request().empty()) {
         on_peer_reply(from, f.key(), f);
-        if (f.not_master()) on_surroundings(now_us);
+        // The same node again only with the next tick: it may not know for a while that it is the master.
+        if (f.not_master() && hooks_.master() != from) on_surroundings(now_us);
         return;
     }
     pb::Request request;
@@ -175,21 +192,28 @@ void Requests::on_forwarded(NodeId from, const pb::Forwarded& f, int64_t now_us)
 void Requests::on_peer_reply(NodeId from, uint64_t key, const pb::Forwarded& f) {
     auto it = table_.find(key);
     if (it == table_.end() || it->second.where != Where::peer || it->second.peer != from) return;
+    Pending& p = it->second;
     pb::Reply reply;
-    if (f.not_master() || !reply.ParseFromString(f.reply())) {
-        park(key, it->second);
+    bool readable = reply.ParseFromString(f.reply());
+    if (f.not_master() || !readable) {
+        p.sent = p.sent || !f.reply().empty();
+        park(key, p);
         return;
     }
-    bool nothing_done = reply.code() == pb::BUSY || reply.code() == pb::NO_MAJORITY || reply.code() == pb::NO_MASTER ||
-                        reply.code() == pb::TIMED_OUT;
-    if (nothing_done && it->second.sent && it->second.request.has_write()) {
+    if (reply.code() == pb::BUSY && p.sent && p.request.has_write()) {
+        park(key, p);
+        return;
+    }
+    bool nothing_done =
+        reply.code() == pb::NO_MAJORITY || reply.code() == pb::NO_MASTER || reply.code() == pb::TIMED_OUT;
+    if (nothing_done && p.sent && p.request.has_write()) {
         // True of this attempt, but an earlier one may have reached another master.
         reply.set_code(pb::UNKNOWN);
         reply.set_reason("the write may or may not be confirmed later: " + reply.reason());
     }
-    reply.set_id(it->second.request.id());
+    reply.set_id(p.request.id());
     if (reply.code() == pb::UNKNOWN) ++counters_.unknown;
-    Origin origin = it->second.origin;
+    Origin origin = p.origin;
     table_.erase(it);
     hooks_.reply(origin, reply);
 }
@@ -220,7 +244,9 @@ void Requests::on_answer(const Answer& a, int64_t now_us) {
                    "the whole ledger in time; see 'assentctl status'");
             return;
         case AnswerKind::busy:
-            if (p.sent) {
+            if (p.sent && p.expired) {
+                give_up(key, false);
+            } else if (p.sent) {
                 park(key, p);
             } else {
                 finish(key, pb::BUSY, "too many writes are undecided; nothing was done, try again");
@@ -308,21 +334,13 @@ void Requests::finish(uint64_t key, pb::Code code, const std::string& reason, co
     if (code == pb::DONE && p.request.has_write() && write_latencies_.size() < kMostLatencies) {
         write_latencies_.push_back(hooks_.now_us() - p.came_us);
     }
-    if (p.origin.kind == Origin::Kind::client) {
-        hooks_.reply(p.origin, r);
-        return;
-    }
-    pb::Forwarded f;
-    f.set_group(group_);
-    f.set_key(p.origin.request);
-    r.SerializeToString(f.mutable_reply());
-    hooks_.forward(NodeId(static_cast<uint32_t>(p.origin.id)), f.SerializeAsString());
+    deliver(hooks_, group_, p.origin, r);
 }
 
 // ---- time
 
 void Requests::expire(uint64_t key, Pending& p) {
-    if (p.expired) return;
+    if (p.expired && p.where == Where::core) return;
     p.expired = true;
     switch (p.where) {
         case Where::core:
@@ -342,10 +360,17 @@ void Requests::expire(uint64_t key, Pending& p) {
 void Requests::give_up(uint64_t key, bool surely_not_done) {
     const Pending& p = table_.at(key);
     bool may_be_done = p.request.has_write() && !surely_not_done;
-    if (p.where == Where::applying) {
+    bool waits_for_application = p.where == Where::applying || p.where == Where::application;
+    if (waits_for_application && !p.request.has_read()) {
         finish(key, pb::UNKNOWN,
                concat("the write is confirmed at index ", p.index, ", but the application of node ", self_,
                       " has not answered: ask again with 'outcome'"));
+        return;
+    }
+    if (waits_for_application || p.where == Where::after) {
+        finish(key, pb::TIMED_OUT,
+               concat("the read was not answered in time: the application of node ", self_, " has applied up to index ",
+                      hooks_.applied(), p.where == Where::after ? concat(", and ", p.index, " is waited for") : ""));
         return;
     }
     ReplicaView v = hooks_.view();
@@ -406,6 +431,10 @@ void Requests::tick(int64_t now_us) {
     for (uint64_t key : over) {
         auto it = table_.find(key);
         if (it != table_.end()) expire(key, it->second);
+    }
+    // Reads that wait for an index far away leave their place behind when they end.
+    if (by_index_.size() > 2 * table_.size() + kMostLeftBehind) {
+        std::erase_if(by_index_, [this](const auto& item) { return !table_.contains(item.second); });
     }
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/status.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 namespace assent {
@@ -51,6 +52,9 @@ Json members(const GroupStatus& s, bool voters) {
     }
     return list;
 }
+
+// Names and reasons may be anything; what is not UTF-8 is shown as U+FFFD.
+std::string printed(const Json& j) { return j.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 }  // namespace
 
@@ -111,7 +115,7 @@ std::string status_json(const GroupStatus& s) {
     j["reads"] = {{"master", s.requests.reads_master},
                   {"forwarded", s.requests.reads_forwarded},
                   {"local", s.requests.reads_local}};
-    return j.dump();
+    return printed(j);
 }
 
 std::string members_json(const GroupStatus& s) {
@@ -121,7 +125,7 @@ std::string members_json(const GroupStatus& s) {
     j["cluster_id"] = text_of(s.view.state.cluster);
     j["voters"] = members(s, true);
     j["observers"] = members(s, false);
-    return j.dump();
+    return printed(j);
 }
 
 StatusKeys status_keys(const GroupStatus& s) {

@@ -1,1 +1,10 @@
-# Placeholder: replaced by the owner of this folder.
+check_PROGRAMS += tests/unit/test_daemon
+tests_unit_test_daemon_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit $(PROTOBUF_CFLAGS)
+tests_unit_test_daemon_SOURCES = \
+	tests/unit/requests_support.h \
+	tests/unit/test_requests.cc \
+	tests/unit/test_requests_peer.cc \
+	tests/unit/test_requests_read.cc \
+	tests/unit/test_status.cc
+tests_unit_test_daemon_LDADD = src/daemon/libassent_daemon.a src/wire/libassent_wire.a src/core/libassent_core.a \
+	$(PROTOBUF_LIBS) $(GTEST_LIBS)

@@ -1,0 +1,14 @@
+# One file a fault that was found and mended; each fails without the mend.
+check_PROGRAMS += tests/regress/test_regress
+tests_regress_test_regress_SOURCES = \
+	tests/regress/client_dropped.cc \
+	tests/regress/fetch_circle.cc \
+	tests/regress/founder_crash.cc \
+	tests/regress/founds_alone.cc \
+	tests/regress/master_started_again.cc \
+	tests/regress/own_proposal_lost.cc \
+	tests/regress/tail_full.cc \
+	tests/regress/vote_named.cc \
+	tests/regress/vote_overtaken.cc \
+	tests/unit/replica_bench.h
+tests_regress_test_regress_LDADD = src/core/libassent_core.a $(GTEST_LIBS)
