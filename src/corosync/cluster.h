@@ -15,7 +15,7 @@ namespace assent {
 struct Node {
     NodeId id;
     std::string name;                    // may be empty
-    std::vector<std::string> addresses;  // ring0_addr first
+    std::vector<std::string> addresses;  // ring0_addr first; numeric, if they could be resolved
     uint32_t votes = 1;                  // votequorum's; for a node it has never seen, the configuration's
     bool operator==(const Node&) const = default;
 };

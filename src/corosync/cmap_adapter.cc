@@ -2,6 +2,8 @@
 
 #include <corosync/cmap.h>
 #include <corosync/corotypes.h>
+#include <netdb.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <charconv>
@@ -19,6 +21,19 @@ constexpr size_t kMaxKeys = 65'536;
 constexpr uint32_t kMaxVotes = 255;  // votequorum counts in 8 bits
 
 const char* const kReloadKey = "config.reload_in_progress";
+
+// The nodelist may have names, which corosync resolves at its start, as a rule from /etc/hosts. Blocks. A name that cannot
+// be resolved stays as it is.
+std::string numeric_address(const std::string& name) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    if (::getaddrinfo(name.c_str(), nullptr, &hints, &found) != 0) return name;
+    char numeric[NI_MAXHOST];
+    const int e = ::getnameinfo(found->ai_addr, found->ai_addrlen, numeric, sizeof numeric, nullptr, 0, NI_NUMERICHOST);
+    ::freeaddrinfo(found);
+    return e == 0 ? numeric : name;
+}
 
 template <typename T> std::string number_text(const char* bytes) {
     T value;
@@ -143,6 +158,9 @@ int Cmap::read_cluster(Cluster& cluster) {
     int e = read_all("nodelist.", nodelist);
     if (e != CS_OK) return e;
     cluster = parse_nodelist(nodelist);
+    for (Node& node : cluster.nodes) {
+        for (std::string& address : node.addresses) address = numeric_address(address);
+    }
     e = read("totem.cluster_name", cluster.name);
     return e == CS_ERR_NOT_EXIST ? int(CS_OK) : e;
 }
