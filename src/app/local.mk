@@ -19,4 +19,6 @@ src_app_libassent_kv_a_SOURCES = \
 	src/app/kv/kv_open.cc \
 	src/app/kv/kv_query.cc \
 	src/app/kv/kv_write.cc src/app/kv/kv_write.h
+kv_library = src/app/libassent_kv.a
+kv_needs = $(ROCKSDB_LIBS) -lxxhash
 endif

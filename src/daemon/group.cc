@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <random>
 
+#ifdef ASSENT_WITH_ROCKSDB
 #include "app/kv/kv.h"
+#endif
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -20,14 +22,25 @@ uint64_t random_u64() {
     return value;
 }
 
+std::unique_ptr<Application> open_application([[maybe_unused]] const std::string& store, const GroupOptions& options) {
+#ifdef ASSENT_WITH_ROCKSDB
+    kv::KvOptions kv_options;
+    kv_options.dir = store;
+    kv_options.max_write_bytes = options.max_write_bytes;
+    return std::make_unique<kv::Kv>(kv_options);
+#else
+    throw Failure("group " + options.name +
+                      ": this assentd was built without the kv application (configure --without-rocksdb)",
+                  78);
+#endif
+}
+
 }  // namespace
 
 Group::Group(Loop& loop, Corosync& corosync, ledger::Env& env, const GroupOptions& options, GroupPorts ports)
     : loop_(loop), options_(options), ports_(std::move(ports)), random_state_(random_u64()) {
-    kv::KvOptions kv_options;
-    kv_options.dir = options_.state_dir + "/kv";
-    kv_options.max_write_bytes = options_.max_write_bytes;
-    auto application = std::make_unique<kv::Kv>(kv_options);
+    const std::string store = options_.state_dir + "/kv";
+    std::unique_ptr<Application> application = open_application(store, options_);
 
     ledger::LedgerOptions ledger_options;
     ledger_options.dir = options_.state_dir;
@@ -42,15 +55,15 @@ Group::Group(Loop& loop, Corosync& corosync, ledger::Env& env, const GroupOption
     }
     Index applied = application->durable_applied();
     if (applied > opened.last.index) {
-        throw Failure("group " + name() + ": the application's store in " + kv_options.dir + " has applied index " +
+        throw Failure("group " + name() + ": the application's store in " + store + " has applied index " +
                       std::to_string(applied.value) + ", but the ledger in " + options_.state_dir + " ends at " +
                       std::to_string(opened.last.index.value) +
-                      ": they do not belong together. If the ledger was lost, move the folder " + kv_options.dir +
+                      ": they do not belong together. If the ledger was lost, move the folder " + store +
                       " away as well; this node then gets everything from the others");
     }
 
     if (application->cluster() && opened.state.cluster && application->cluster() != opened.state.cluster) {
-        throw Failure("group " + name() + ": the application's store in " + kv_options.dir +
+        throw Failure("group " + name() + ": the application's store in " + store +
                       " belongs to another cluster than the ledger in " + options_.state_dir +
                       ": move that folder away; this node then applies everything again");
     }

@@ -16,12 +16,11 @@ src_daemon_assentd_SOURCES = \
 src_daemon_assentd_LDADD = \
 	src/daemon/libassent_daemon.a \
 	src/app/libassent_app.a \
-	src/app/libassent_kv.a \
+	$(kv_library) \
 	src/net/libassent_net.a \
 	src/corosync/libassent_corosync.a \
 	src/ledger/libassent_ledger.a \
 	src/wire/libassent_wire.a \
 	src/core/libassent_core.a \
 	src/base/libassent_base.a \
-	$(ROCKSDB_LIBS) $(CPG_LIBS) $(QUORUM_LIBS) $(VOTEQUORUM_LIBS) $(CMAP_LIBS) $(CFG_LIBS) $(QB_LIBS) $(PROTOBUF_LIBS) \
-	-lxxhash
+	$(CPG_LIBS) $(QUORUM_LIBS) $(VOTEQUORUM_LIBS) $(CMAP_LIBS) $(CFG_LIBS) $(QB_LIBS) $(PROTOBUF_LIBS) $(kv_needs)

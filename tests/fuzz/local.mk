@@ -3,8 +3,11 @@ fuzz_programs = \
 	tests/fuzz/fuzz_client \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_entry \
-	tests/fuzz/fuzz_kv \
+	tests/fuzz/fuzz_ledger \
 	tests/fuzz/fuzz_message
+if WITH_ROCKSDB
+fuzz_programs += tests/fuzz/fuzz_kv
+endif
 EXTRA_PROGRAMS += $(fuzz_programs)
 
 fuzz_cppflags = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS) $(QB_CFLAGS)
@@ -29,7 +32,12 @@ tests_fuzz_fuzz_entry_LDADD = $(fuzz_libs)
 tests_fuzz_fuzz_kv_SOURCES = tests/fuzz/fuzz_kv.cc
 tests_fuzz_fuzz_kv_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_kv_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_kv_LDADD = src/app/libassent_kv.a src/app/libassent_kvrequests.a $(fuzz_libs) $(ROCKSDB_LIBS)
+tests_fuzz_fuzz_kv_LDADD = $(kv_library) src/app/libassent_kvrequests.a $(fuzz_libs) $(kv_needs)
+
+tests_fuzz_fuzz_ledger_SOURCES = tests/fuzz/fuzz_ledger.cc
+tests_fuzz_fuzz_ledger_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_ledger_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_ledger_LDADD = src/ledger/libassent_ledger.a $(fuzz_libs)
 
 tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.cc
 tests_fuzz_fuzz_message_CPPFLAGS = $(fuzz_cppflags)

@@ -1,4 +1,4 @@
-# A simulated cluster: `make check-sim SEEDS=2000`, or SEED=N for one run. Without arguments (make check) it does 100.
+# A simulated cluster: `make check-sim SEEDS=2000`, or SEED=N for one run. Without arguments (make check) it does 100, or 20 with a sanitizer.
 SEEDS = 1000
 SEED =
 SIM_FLAGS = $(if $(SEED),--seed $(SEED) --trace,--seeds $(SEEDS))
