@@ -3,7 +3,8 @@ noinst_PROGRAMS += tests/cluster/assent-test-writer
 tests_cluster_assent_test_writer_SOURCES = tests/cluster/writer.cc
 tests_cluster_assent_test_writer_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS)
 tests_cluster_assent_test_writer_LDADD = src/wire/libassent_wire.a $(PROTOBUF_LIBS)
-EXTRA_DIST += tests/cluster/demo.py \
+EXTRA_DIST += tests/cluster/bench tests/cluster/demo.py \
+	tests/cluster/test_adapters.py \
 	tests/cluster/test_basic.py \
 	tests/cluster/test_failover.py \
 	tests/cluster/test_hang.py \
