@@ -91,7 +91,7 @@ void Replica::Impl::forget_master(const std::string& why) {
     next_status_us_ = now();
 }
 
-bool Replica::Impl::links_reach_majority(const std::vector<NodeId>& links, NodeId self, LedgerId) const {
+bool Replica::Impl::links_reach_majority(const std::vector<NodeId>& links, NodeId self) const {
     return is_majority(log_.config(), [&](const Voter& v) {
         return v.node == self || std::binary_search(links.begin(), links.end(), v.node);
     });
@@ -99,15 +99,15 @@ bool Replica::Impl::links_reach_majority(const std::vector<NodeId>& links, NodeI
 
 // How many of those heard from go before this node.
 size_t Replica::Impl::rank_of_self() const {
-    auto key = [this](NodeId node, LedgerId ledger, const Status& s) {
-        return std::make_tuple(s.last, links_reach_majority(s.links, node, ledger), s.application_healthy, s.priority);
+    auto key = [this](NodeId node, const Status& s) {
+        return std::make_tuple(s.last, links_reach_majority(s.links, node), s.application_healthy, s.priority);
     };
     Status own = own_status();
-    auto mine = key(options_.node, state_.ledger, own);
+    auto mine = key(options_.node, own);
     size_t rank = 0;
     for (const auto& [node, heard] : heard_) {
         if (heard.status.master || !find_voter(log_.config(), node, heard.header.ledger)) continue;
-        auto theirs = key(node, heard.header.ledger, heard.status);
+        auto theirs = key(node, heard.status);
         if (theirs > mine || (theirs == mine && node < options_.node)) ++rank;
     }
     return rank;

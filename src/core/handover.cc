@@ -14,7 +14,7 @@ NodeId Replica::Impl::better_master() const {
         auto s = latest_.find(v.node);
         if (v.node == options_.node || !in_view(v.node) || f == followers_.end() || s == latest_.end()) continue;
         if (f->second.progress.ledger != v.ledger || !s->second.application_healthy) continue;
-        auto key = std::make_tuple(links_reach_majority(s->second.links, v.node, v.ledger), f->second.progress.durable);
+        auto key = std::make_tuple(links_reach_majority(s->second.links, v.node), f->second.progress.durable);
         if (!best || key > best_key) {
             best = v.node;
             best_key = key;
@@ -56,12 +56,12 @@ void Replica::Impl::consider_handover() {
     no_handover_before_us_ = now() + options_.heartbeat_us;
     auto oldest = durability_.oldest_us();
     bool disk_hangs = oldest && now() - *oldest > options_.master_timeout_us;
-    bool cut_off = !links_reach_majority(links_, options_.node, state_.ledger);
+    bool cut_off = !links_reach_majority(links_, options_.node);
     if (app_healthy_ && !disk_hangs && !cut_off) return;
     NodeId target = better_master();
     if (!target) return;
     const Status& s = latest_[target];
-    if (app_healthy_ && !disk_hangs && !links_reach_majority(s.links, target, LedgerId())) return;
+    if (app_healthy_ && !disk_hangs && !links_reach_majority(s.links, target)) return;
     say(concat("hands over to node ", target, ": ",
                !app_healthy_ ? "the application here does not answer"
                : disk_hangs  ? "the disk here does not answer"
@@ -90,19 +90,21 @@ void Replica::Impl::freed(Epoch epoch, const std::string& why) {
     stand_not_before_us_ = now() + options_.master_timeout_us / 2;
 }
 
-void Replica::Impl::handle(const Header& h, const StepDown& m) {
-    if (m.epoch != state_.ballot || role_ == Role::master || (master_ && master_ != h.from)) return;
-    freed_epoch_ = m.epoch;
+// The master of this ballot gives its epoch up: what it was granted in it is void. False: this does not concern us.
+bool Replica::Impl::given_up(const Header& h, Epoch epoch, const std::string& how) {
+    if (epoch != state_.ballot || role_ == Role::master || (master_ && master_ != h.from)) return false;
+    freed_epoch_ = epoch;
     if (granted_to_ == h.from) granted_until_us_ = 0;
-    forget_master(concat("node ", h.from, " stepped down in epoch ", m.epoch));
-    retry_vote_requests();
+    forget_master(concat("node ", h.from, how));
+    return true;
+}
+
+void Replica::Impl::handle(const Header& h, const StepDown& m) {
+    if (given_up(h, m.epoch, concat(" stepped down in epoch ", m.epoch))) retry_vote_requests();
 }
 
 void Replica::Impl::handle(const Header& h, const Transfer& m) {
-    if (m.epoch != state_.ballot || role_ == Role::master || (master_ && master_ != h.from)) return;
-    freed_epoch_ = m.epoch;
-    if (granted_to_ == h.from) granted_until_us_ = 0;
-    forget_master(concat("node ", h.from, " handed epoch ", m.epoch, " over to node ", m.target));
+    if (!given_up(h, m.epoch, concat(" handed epoch ", m.epoch, " over to node ", m.target))) return;
     if (m.target != options_.node) {
         stand_not_before_us_ = now() + options_.master_timeout_us / 2;
         retry_vote_requests();

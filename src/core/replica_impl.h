@@ -118,7 +118,7 @@ class Replica::Impl {
     void become_master();
     void stop_being_master(const std::string& why);
     void election_timers();
-    bool links_reach_majority(const std::vector<NodeId>& links, NodeId self, LedgerId ledger) const;
+    bool links_reach_majority(const std::vector<NodeId>& links, NodeId self) const;
     size_t rank_of_self() const;
 
     // ---- lease.cc
@@ -189,6 +189,7 @@ class Replica::Impl {
     void consider_handover();
     NodeId better_master() const;
     void freed(Epoch epoch, const std::string& why);
+    bool given_up(const Header&, Epoch epoch, const std::string& how);
 
     // ---- the step
     Now now_;
