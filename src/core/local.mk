@@ -12,6 +12,7 @@ src_core_libassent_core_a_SOURCES = \
 	src/core/membership.cc \
 	src/core/message.cc src/core/message.h \
 	src/core/options.h \
+	src/core/planted.h \
 	src/core/proposals.cc \
 	src/core/quorum.h \
 	src/core/recovered.cc src/core/recovered.h \

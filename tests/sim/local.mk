@@ -4,6 +4,13 @@ SEED =
 SIM_FLAGS = $(if $(SEED),--seed $(SEED) --trace,--seeds $(SEEDS))
 sim_program = tests/sim/sim
 
+# Core, wire and ledger once more, with the planted faults (src/core/planted.h).
+check_LIBRARIES = tests/sim/libplanted.a
+tests_sim_libplanted_a_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS) -DASSENT_PLANTED
+tests_sim_libplanted_a_SOURCES = \
+	$(src_core_libassent_core_a_SOURCES) \
+	$(src_ledger_libassent_ledger_a_SOURCES)
+
 sim_world = \
 	tests/sim/app.cc tests/sim/app.h \
 	tests/sim/cpg.cc tests/sim/cpg.h \
@@ -19,7 +26,8 @@ tests_sim_sim_SOURCES = $(sim_world) \
 	tests/sim/main.cc \
 	tests/sim/nemesis.cc tests/sim/nemesis.h \
 	tests/sim/run.cc tests/sim/run.h
-tests_sim_sim_LDADD = src/core/libassent_core.a
+tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) -DASSENT_PLANTED
+tests_sim_sim_LDADD = tests/sim/libplanted.a src/wire/libassent_wire.a src/base/libassent_base.a $(PROTOBUF_LIBS)
 
 # Golden scenarios; `tests/scenario/scenario_test --rewrite` puts down what happens now, to be read in review.
 check_PROGRAMS += tests/scenario/scenario_test
