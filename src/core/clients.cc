@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/planted.h"
+
 namespace assent {
 
 void ClientTable::decide(const Entry& entry) {
@@ -19,6 +21,7 @@ void ClientTable::decide(const Entry& entry) {
 // Whoever was dropped wrote last at or below the horizon, so a client born after it is new. One that was dropped does not
 // come back with a write that was under way then: the table would not know the others' outcomes.
 bool ClientTable::forgotten(const ClientId& id) const {
+    if (ASSENT_MUTANT(client_that_was_dropped_taken_for_new)) return false;
     return horizon_ && id.birth <= horizon_ && !clients_.count(id);
 }
 
@@ -28,7 +31,8 @@ Decided ClientTable::find(const ClientId& id, uint64_t sequence) const {
     const Client& client = found->second;
     auto outcome = client.outcomes.find(sequence);
     if (outcome != client.outcomes.end()) return outcome->second;
-    if (sequence < client.first_unanswered) return {Outcome::unknown, Index()};
+    bool known = sequence < client.first_unanswered && !ASSENT_MUTANT(outcome_not_kept_taken_for_none);
+    if (known) return {Outcome::unknown, Index()};
     return {};
 }
 

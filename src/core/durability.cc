@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "core/planted.h"
+
 namespace assent {
 
 void Durability::cut(Index from) {
     Index kept = prior(from);
     durable_ = std::min(durable_, kept);
     mark_ = std::min(mark_, kept);
+    if (ASSENT_MUTANT(sync_under_way_counts_for_what_was_truncated)) return;
     for (Pending& p : pending_) {
         p.last = std::min(p.last, kept);
         p.mark = std::min(p.mark, kept);

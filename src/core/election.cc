@@ -1,6 +1,7 @@
 // R1 and R2: who stands, who votes, and when mastership begins and ends.
 #include <algorithm>
 
+#include "core/planted.h"
 #include "core/replica_impl.h"
 
 namespace assent {
@@ -49,7 +50,8 @@ void Replica::Impl::handle(const Header& h, const Status& s) {
         status_wanted_ = true;
     }
     const Voter* voter = find_voter(log_.config(), h.from, h.ledger);
-    if (role_ == Role::master && voter && s.ballot > state_.ballot && !sealed_) {
+    bool behind = s.ballot > state_.ballot && !ASSENT_MUTANT(voter_with_a_greater_ballot_ignored);
+    if (role_ == Role::master && voter && behind && !sealed_) {
         // That voter drops everything of this epoch: only a greater one brings it back.
         std::string why = concat("voter ", h.from, " has ballot ", s.ballot, " above epoch ", state_.ballot);
         multicast(StepDown{state_.ballot});
@@ -130,6 +132,7 @@ void Replica::Impl::follow_election() {
     }
     size_t rank = rank_of_self();
     int64_t earliest = std::max({now(), stand_not_before_us_, votes_again_us()});
+    if (ASSENT_MUTANT(stands_under_a_lease_it_granted)) earliest = now();
     if (rank == 0) {
         stand_at_us_ = earliest;
     } else if (stand_at_us_ == kNever) {
@@ -155,7 +158,7 @@ void Replica::Impl::stand(bool handover, const std::string& why) {
 
 // The own vote counts once it is durable, and only then are the others asked.
 void Replica::Impl::count_votes() {
-    if (!ballot_durable()) return;
+    if (!ballot_durable() && !ASSENT_MUTANT(own_vote_not_durable)) return;
     if (!vote_request_sent_) {
         vote_request_sent_ = true;
         VoteRequest request{state_.ballot, log_.last(), candidate_handover_, nullptr};
@@ -163,6 +166,7 @@ void Replica::Impl::count_votes() {
         multicast(std::move(request));
     }
     bool won = is_majority(log_.config(), [this](const Voter& v) {
+        if (ASSENT_MUTANT(every_voter_present_counted_as_a_vote) && in_view(v.node)) return true;
         return v.node == options_.node ? v.ledger == state_.ledger : votes_.count(v.node) != 0;
     });
     if (won) become_master();
@@ -183,7 +187,8 @@ void Replica::Impl::handle(const Header& h, const Vote& v) {
         }
         return;
     }
-    if (find_voter(log_.config(), h.from, h.ledger)) votes_.insert(h.from);
+    bool any_ledger = ASSENT_MUTANT(vote_of_a_wiped_disk_counted);
+    if (any_ledger || find_voter(log_.config(), h.from, h.ledger)) votes_.insert(h.from);
     count_votes();
 }
 
@@ -195,7 +200,7 @@ void Replica::Impl::handle(const Header& h, VoteRequest& request) {
         return;
     }
     bool lease_holder = granted_to_ == h.from && now() >= start_wait_until_us_;
-    if (refuses_votes() && !lease_holder) {
+    if (refuses_votes() && !lease_holder && !ASSENT_MUTANT(votes_under_a_lease_it_granted)) {
         // The request waits for the lease's end; of one candidate only the newest does.
         pending_requests_[h.from] = {h, request, now() + options_.master_timeout_us};
         return;
@@ -213,11 +218,17 @@ void Replica::Impl::retry_vote_requests() {
 
 void Replica::Impl::answer_vote_request(const Header& h, const VoteRequest& r) {
     Vote vote{r.epoch, false, state_.ballot, log_.last()};
-    if (r.epoch == state_.ballot && state_.voted_for == h.from) {
+    bool shorter = r.last < log_.last();
+    if (ASSENT_MUTANT(votes_for_a_shorter_ledger)) shorter = false;
+    if (ASSENT_MUTANT(votes_by_index_alone)) shorter = r.last.index < log_.last().index;
+    if (ASSENT_MUTANT(votes_by_epoch_alone)) shorter = r.last.epoch < log_.last().epoch;
+    if (ASSENT_MUTANT(votes_by_node_id)) shorter = h.from > options_.node;
+    bool again = r.epoch == state_.ballot && (state_.voted_for == h.from || ASSENT_MUTANT(two_votes_an_epoch));
+    if (again) {
         vote.granted = true;  // asked again: the same answer
     } else if (r.epoch <= state_.ballot) {
         say(concat("vote for node ", h.from, " refused: epoch ", r.epoch, " is not above ballot ", state_.ballot));
-    } else if (r.last < log_.last()) {
+    } else if (shorter) {
         say(concat("vote for node ", h.from, " refused: its last ", r.last, " < mine ", log_.last()));
     } else {
         if (!state_.cluster && r.first_config && r.first_config->config &&
@@ -230,7 +241,8 @@ void Replica::Impl::answer_vote_request(const Header& h, const VoteRequest& r) {
         vote = {r.epoch, true, r.epoch, log_.last()};
         say(concat("vote for node ", h.from, " in epoch ", r.epoch, ": its last ", r.last, " >= mine ", log_.last()));
     }
-    send(h.from, vote, ballot_seq());  // named, or another candidate of that epoch would count it
+    // Named, or another candidate of that epoch would count it.
+    send(ASSENT_MUTANT(vote_for_nobody_in_particular) ? NodeId() : h.from, vote, ballot_seq());
 }
 
 // From here on this node does not act in an epoch below.
@@ -242,6 +254,7 @@ void Replica::Impl::raise_ballot(Epoch epoch, NodeId voted_for) {
     save_state();
     // A vote that still waits for its sync is not given any more (R1).
     std::erase_if(held_, [](const Held& h) {
+        if (ASSENT_MUTANT(vote_overtaken_by_a_newer_ballot_still_given)) return false;
         return std::holds_alternative<Vote>(h.message) || std::holds_alternative<VoteRequest>(h.message);
     });
     role_ = Role::follower;

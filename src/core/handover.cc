@@ -1,6 +1,7 @@
 // Giving mastership up (STEP_DOWN) or away (TRANSFER).
 #include <algorithm>
 
+#include "core/planted.h"
 #include "core/replica_impl.h"
 
 namespace assent {
@@ -73,12 +74,18 @@ void Replica::Impl::consider_handover() {
 void Replica::Impl::handover_progress() {
     if (!handover_) return;
     auto f = followers_.find(handover_->target);
-    if (f == followers_.end() || f->second.progress.durable < log_.last().index) return;
+    if (f == followers_.end()) return;
+    bool whole = f->second.progress.durable >= log_.last().index;
+    if (!whole && !ASSENT_MUTANT(hand_over_to_a_node_without_the_whole_ledger)) return;
     sealed_ = true;
     NodeId target = handover_->target;
     multicast(Transfer{state_.ballot, target});
     if (handover_->token) answer(handover_->token, AnswerKind::done);
     handover_.reset();
+    if (ASSENT_MUTANT(master_goes_on_after_its_transfer)) {
+        sealed_ = false;
+        return;
+    }
     freed(state_.ballot, concat("handed over to node ", target));
 }
 
@@ -92,7 +99,8 @@ void Replica::Impl::freed(Epoch epoch, const std::string& why) {
 
 // The master of this ballot gives its epoch up: what it was granted in it is void. False: this does not concern us.
 bool Replica::Impl::given_up(const Header& h, Epoch epoch, const std::string& how) {
-    if (epoch != state_.ballot || role_ == Role::master || (master_ && master_ != h.from)) return false;
+    bool old = epoch != state_.ballot && !ASSENT_MUTANT(step_down_of_an_older_epoch_frees_grants);
+    if (old || role_ == Role::master || (master_ && master_ != h.from)) return false;
     freed_epoch_ = epoch;
     if (granted_to_ == h.from) granted_until_us_ = 0;
     forget_master(concat("node ", h.from, how));

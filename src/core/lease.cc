@@ -1,6 +1,7 @@
 // R8: heartbeats, leases and linearizable reads.
 #include <algorithm>
 
+#include "core/planted.h"
 #include "core/replica_impl.h"
 
 namespace assent {
@@ -21,7 +22,8 @@ void Replica::Impl::send_heartbeats() {
     Heartbeat beat{state_.ballot, heartbeat_id_, static_cast<uint64_t>(options_.lease_us), log_.last(), announced()};
     if (options_.lease_us > 0 && !sealed_) {
         // A master grants itself as it grants others: it votes for nobody else meanwhile.
-        granted_until_us_ = std::max(granted_until_us_, now() + options_.lease_us);
+        if (!ASSENT_MUTANT(master_grants_itself_no_lease))
+            granted_until_us_ = std::max(granted_until_us_, now() + options_.lease_us);
         granted_to_ = options_.node;
         if (state_.longest_lease_us < static_cast<uint64_t>(options_.lease_us)) {
             state_.longest_lease_us = static_cast<uint64_t>(options_.lease_us);
@@ -38,7 +40,8 @@ void Replica::Impl::send_heartbeats() {
 }
 
 void Replica::Impl::handle(const Header& h, const HeartbeatAnswer& a) {
-    if (role_ != Role::master || a.epoch != state_.ballot) return;
+    bool old = a.epoch != state_.ballot && !ASSENT_MUTANT(heartbeat_answer_of_an_older_epoch_counted);
+    if (role_ != Role::master || old) return;
     Progress* p = progress_of(h);
     if (!p) return;
     Follower& f = followers_[h.from];
@@ -46,7 +49,7 @@ void Replica::Impl::handle(const Header& h, const HeartbeatAnswer& a) {
     f.answered = a.id;
     auto beat = std::find_if(beats_.begin(), beats_.end(), [&](const Beat& b) { return b.id == a.id; });
     if (beat == beats_.end()) return;
-    if (a.lease_granted) f.lease_sent = beat->sent;
+    if (a.lease_granted) f.lease_sent = ASSENT_MUTANT(lease_counted_from_receipt) ? now_ : beat->sent;
     uint64_t answered = majority_answered();
     auto heard = std::find_if(beats_.begin(), beats_.end(), [&](const Beat& b) { return b.id == answered; });
     if (heard != beats_.end()) majority_heard_us_ = std::max(majority_heard_us_, heard->sent.raw_us);
@@ -64,13 +67,16 @@ uint64_t Replica::Impl::majority_answered() const {
 bool Replica::Impl::lease_runs() const {
     if (options_.lease_us <= 0 || sealed_) return false;
     int64_t length = options_.lease_us * kLeasePercent / 100;
+    if (ASSENT_MUTANT(lease_longer_than_granted)) length = options_.lease_us * 3 / 2;
+    if (ASSENT_MUTANT(drift_of_clocks_ignored)) length = options_.lease_us;
     return is_majority(log_.config(), [&](const Voter& v) {
         auto f = followers_.find(v.node);
+        if (ASSENT_MUTANT(lease_counted_without_a_majority)) return true;
         if (f == followers_.end() || !f->second.lease_sent) return false;
         if (v.node != options_.node && f->second.progress.ledger != v.ledger) return false;
         int64_t raw = now_.raw_us - f->second.lease_sent->raw_us;
         int64_t boot = now_.boot_us - f->second.lease_sent->boot_us;
-        return std::max(raw, boot) < length;
+        return (ASSENT_MUTANT(lease_counted_on_a_clock_that_stops) ? raw : std::max(raw, boot)) < length;
     });
 }
 
@@ -82,18 +88,20 @@ void Replica::Impl::handle(const Header& h, const Heartbeat& b) {
     if (grant) {
         granted_until_us_ = std::max(granted_until_us_, now() + static_cast<int64_t>(b.lease_us));
         granted_to_ = h.from;
-        if (state_.longest_lease_us < b.lease_us) {
+        if (state_.longest_lease_us < b.lease_us && !ASSENT_MUTANT(longest_lease_not_kept)) {
             state_.longest_lease_us = b.lease_us;
             save_state();
         }
     }
-    send(h.from, HeartbeatAnswer{b.epoch, b.id, grant}, ballot_seq());
-    if (log_.has(b.last)) {
+    bool early = ASSENT_MUTANT(lease_granted_before_it_is_durable);
+    send(h.from, HeartbeatAnswer{b.epoch, b.id, grant}, early ? PersistSeq() : ballot_seq());
+    if (log_.has(b.last) || (ASSENT_MUTANT(heartbeat_matched_by_length) && log_.last().index >= b.last.index)) {
         matched_to(b.last.index);
         behind_ = Position();
     } else if (behind_.index && behind_.index <= b.last.index) {
         // Still missing a heartbeat later: CPG will not bring it.
-        fetch(concat("heartbeat says last ", b.last, ", mine is ", log_.last()));
+        if (!ASSENT_MUTANT(gap_seen_by_heartbeat_ignored))
+            fetch(concat("heartbeat says last ", b.last, ", mine is ", log_.last()));
     } else {
         behind_ = b.last;
     }
@@ -104,7 +112,10 @@ void Replica::Impl::handle(const Header& h, const Heartbeat& b) {
 // ---- reads
 
 // Until the EPOCH entry is confirmed the confirm index may lie below the predecessor's (R6).
-bool Replica::Impl::may_read() const { return role_ == Role::master && !sealed_ && confirm_ >= epoch_entry_; }
+bool Replica::Impl::may_read() const {
+    Index reached = ASSENT_MUTANT(read_once_the_epoch_entry_is_stored) ? stored_ : confirm_;
+    return role_ == Role::master && !sealed_ && reached >= epoch_entry_;
+}
 
 void Replica::Impl::on(const event::Read& e) {
     if (role_ != Role::master || sealed_) {
@@ -116,7 +127,9 @@ void Replica::Impl::on(const event::Read& e) {
         answer(e.token, AnswerKind::busy);
         return;
     }
-    reads_.push_back({e.token, may_read() ? confirm_ : Index(), heartbeat_id_ + 1, false});
+    uint64_t round = ASSENT_MUTANT(read_joins_a_round_begun_before_it) ? heartbeat_id_ : heartbeat_id_ + 1;
+    reads_.push_back(
+        {e.token, may_read() ? confirm_ : Index(), round, ASSENT_MUTANT(read_without_proof_of_mastership)});
 }
 
 // Lets waiting reads go whose index is fixed, whose master was proven and whose index is applied; begins a round for the
@@ -131,7 +144,7 @@ void Replica::Impl::serve_reads() {
         if (!r.index) r.index = confirm_;
         if (!r.proven) r.proven = lease || answered >= r.round;
         if (!r.proven && r.round > heartbeat_id_) round_wanted = true;
-        if (r.proven && applied_ >= r.index) {
+        if (r.proven && (applied_ >= r.index || ASSENT_MUTANT(read_before_it_is_applied))) {
             answer(r.token, AnswerKind::read_ready, r.index);
         } else {
             later.push_back(r);

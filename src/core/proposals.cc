@@ -1,6 +1,7 @@
 // The master's side of a write: queue, batches, PROPOSE, and what was asked before (R10).
 #include <algorithm>
 
+#include "core/planted.h"
 #include "core/replica_impl.h"
 
 namespace assent {
@@ -13,10 +14,11 @@ bool Replica::Impl::may_propose() const {
 bool Replica::Impl::decided_already(Token token, const WriteId& id) {
     if (id.client.random == 0) return false;
     auto under_way = undecided_.find(id);
-    if (under_way != undecided_.end()) {
+    if (under_way != undecided_.end() && !ASSENT_MUTANT(write_under_way_proposed_again)) {
         waiting_.emplace(under_way->second, token);
         return true;
     }
+    if (ASSENT_MUTANT(decided_write_proposed_again)) return false;
     Decided d = clients_.find(id.client, id.sequence);
     switch (d.outcome) {
         case Outcome::none: return false;
@@ -57,7 +59,7 @@ void Replica::Impl::on(const event::AskOutcome& e) {
         answer(e.token, AnswerKind::not_master);
         return;
     }
-    if (decided_already(e.token, id)) return;
+    if (!ASSENT_MUTANT(write_cancelled_without_looking_for_it) && decided_already(e.token, id)) return;
     if (!may_propose() || queued(id)) {
         answer(e.token, AnswerKind::not_master);
         return;
@@ -131,7 +133,11 @@ void Replica::Impl::propose_queued() {
             bool seen = decided_already(s.token, {s.client, s.sequence});
             if (!seen) {
                 Index index(log_.last().index.value + 1 + batch.size());
-                waiting_.emplace(index, s.token);
+                if (ASSENT_MUTANT(write_answered_when_proposed)) {
+                    answer(s.token, AnswerKind::confirmed, index, state_.ballot);
+                } else {
+                    waiting_.emplace(index, s.token);
+                }
                 if (s.client.random != 0) undecided_.try_emplace(WriteId{s.client, s.sequence}, index);
                 batch.push_back(make_write(index, s));
                 bytes += size;

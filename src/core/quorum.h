@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/planted.h"
 #include "core/types.h"
 
 namespace assent {
@@ -17,6 +18,7 @@ template <typename Has> bool set_majority(const std::vector<Voter>& set, const H
         all += v.votes;
         if (has(v)) with += v.votes;
     }
+    if (ASSENT_MUTANT(half_of_the_votes_elects)) return all != 0 && 2 * with >= all;
     return 2 * with > all;
 }
 
@@ -31,7 +33,7 @@ template <typename Value, typename Reached> Value set_reached(const std::vector<
     uint64_t with = 0;
     for (const auto& [value, votes] : by_value) {
         with += votes;
-        if (2 * with > all) return value;
+        if (2 * with > all || (ASSENT_MUTANT(half_of_the_votes_stores) && 2 * with == all)) return value;
     }
     return Value();
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/planted.h"
 #include "core/replica_impl.h"
 
 namespace assent {
@@ -26,6 +27,7 @@ Replica::Impl::Impl(const Options& options, Recovered&& r)
     ASSENT_ASSERT(state_.node == options_.node);
     log_.restore(r.last, std::move(r.runs), std::move(r.configs), std::move(r.tail), r.applied);
     for (Index i = next(handed_); i <= log_.last().index; i = next(i)) {
+        if (ASSENT_MUTANT(undecided_writes_not_looked_up_at_a_start)) break;
         if (auto id = write_id(*log_.entry(i))) undecided_.try_emplace(*id, i);
     }
 }
@@ -46,6 +48,7 @@ void Replica::Impl::forget_undecided(const Entry& e) {
 
 Update Replica::Impl::step(Now now, Event event) {
     update_ = Update();
+    if (ASSENT_MUTANT(time_read_before_the_pause) && std::holds_alternative<event::Read>(event)) now = now_;
     now_.raw_us = std::max(now_.raw_us, now.raw_us);
     now_.boot_us = std::max(now_.boot_us, now.boot_us);
     std::visit([this](auto& e) { on(e); }, event);
@@ -93,8 +96,9 @@ void Replica::Impl::on(const event::Start&) {
     started_ = true;
     // A lease granted before the start may still run: nothing tells how old it is (R8).
     start_wait_until_us_ = now() + static_cast<int64_t>(state_.longest_lease_us);
+    if (ASSENT_MUTANT(votes_at_once_after_a_restart)) start_wait_until_us_ = 0;
     next_status_us_ = now();
-    if (!options_.accept_at_once) {
+    if (!options_.accept_at_once && !ASSENT_MUTANT(entries_not_offered_again_after_a_restart)) {
         // What the application was asked before the restart, and did not answer durably, is offered again (R5).
         for (Index i = next(std::max(mark_, handed_)); i <= log_.last().index; i = next(i)) {
             if (EntryPtr e = log_.entry(i); e->kind == EntryKind::write) update_.prepare.push_back(e);
@@ -102,6 +106,9 @@ void Replica::Impl::on(const event::Start&) {
     }
     say(concat("start: ballot ", state_.ballot, ", last ", log_.last(), ", applied ", applied_, ", accepted ", mark_,
                state_.cluster ? "" : ", no cluster yet"));
+    if (ASSENT_MUTANT(mastership_resumed_after_a_restart) && state_.voted_for == options_.node &&
+        log_.last().epoch == state_.ballot)
+        become_master();
 }
 
 void Replica::Impl::on(const event::View& e) {
@@ -221,13 +228,17 @@ bool Replica::Impl::admit(const event::Received& e) {
     const Message& m = e.message;
     if (h.from == options_.node) {
         if (h.incarnation == options_.incarnation && e.by_cpg) self_delivered_ = std::max(self_delivered_, h.sequence);
+        if (ASSENT_MUTANT(own_message_delivered_here_counts_as_stored_by_all)) {
+            for (auto& [node, f] : followers_) f.progress.durable = f.progress.accepted = log_.last().index;
+        }
         return false;
     }
     if (!h.from) return drop("no sender", h, m);
     if (h.version < kProtocolMin || h.version > kProtocolMax) return drop("unknown protocol version", h, m);
     Peer& peer = peers_[h.from];
     if (peer.incarnation != h.incarnation) {
-        if (std::find(peer.replaced.begin(), peer.replaced.end(), h.incarnation) != peer.replaced.end()) {
+        bool replaced = std::find(peer.replaced.begin(), peer.replaced.end(), h.incarnation) != peer.replaced.end();
+        if (replaced && !ASSENT_MUTANT(message_of_a_replaced_incarnation_taken)) {
             return drop("replaced incarnation", h, m);
         }
         if (peer.incarnation) peer.replaced.push_back(peer.incarnation);
@@ -262,7 +273,8 @@ void Replica::Impl::send(NodeId to, Message m, PersistSeq after) { held_.push_ba
 void Replica::Impl::release_held() {
     std::deque<Held> later;
     for (Held& h : held_) {
-        if (h.after <= durability_.completed()) {
+        bool early = ASSENT_MUTANT(vote_not_durable) && std::holds_alternative<Vote>(h.message);
+        if (h.after <= durability_.completed() || early) {
             emit(h.to, std::move(h.message));
         } else {
             later.push_back(std::move(h));
@@ -310,17 +322,20 @@ void Replica::Impl::truncate(Index from, const std::string& why) {
     for (Index i = from; i <= log_.last().index; i = next(i)) {
         forget_undecided(*log_.entry(i));
     }
-    for (auto it = waiting_.lower_bound(from); it != waiting_.end(); it = waiting_.erase(it)) {
-        answer(it->second, AnswerKind::unknown);
+    Index unknown_from = ASSENT_MUTANT(verdict_told_to_whoever_waited_at_the_index) ? next(log_.last().index) : from;
+    for (auto it = waiting_.lower_bound(unknown_from); it != waiting_.end(); it = waiting_.erase(it)) {
+        bool told = ASSENT_MUTANT(withdrawn_write_told_cancelled);
+        answer(it->second, told ? AnswerKind::cancelled : AnswerKind::unknown);
         ++writes_unknown_;
     }
     while (!appended_.empty() && appended_.back()->index >= from) appended_.pop_back();
     log_.truncate_from(from);
     durability_.cut(from);
     truncated_from_ = truncated_from_ ? std::min(truncated_from_, from) : from;
-    mark_ = std::min(mark_, prior(from));
+    if (!ASSENT_MUTANT(accept_outlives_the_entry)) mark_ = std::min(mark_, prior(from));
     saved_mark_ = std::min(saved_mark_, prior(from));
     app_accepted_ = std::min(app_accepted_, prior(from));
+    if (ASSENT_MUTANT(withdraw_not_told_to_the_application)) return;
     update_.withdraw_from = update_.withdraw_from ? std::min(update_.withdraw_from, from) : from;
 }
 

@@ -1,6 +1,7 @@
 // R3: what makes a node append or truncate, and how it gets what it missed.
 #include <algorithm>
 
+#include "core/planted.h"
 #include "core/replica_impl.h"
 
 namespace assent {
@@ -13,7 +14,7 @@ constexpr uint64_t kHeldProposalBytes = 8 << 20;
 
 // A message of somebody's epoch: is it to be followed? Raises the ballot if it has to.
 bool Replica::Impl::follow(const Header& h, Epoch epoch, bool from_master) {
-    if (epoch < state_.ballot) {
+    if (epoch < state_.ballot && !ASSENT_MUTANT(message_of_an_older_epoch_followed)) {
         ++dropped_;
         if (from_master) status_wanted_ = true;  // its sender learns of the ballot
         return false;
@@ -43,11 +44,11 @@ bool Replica::Impl::follow(const Header& h, Epoch epoch, bool from_master) {
 
 void Replica::Impl::leave_epoch() {
     master_ = NodeId();
-    matched_ = Index();
+    if (!ASSENT_MUTANT(match_kept_over_epochs)) matched_ = Index();
     first_pair_.reset();
     latest_pair_.reset();
     pair_heard_ = false;
-    held_proposals_.clear();
+    if (!ASSENT_MUTANT(proposals_held_over_epochs)) held_proposals_.clear();
     held_proposal_bytes_ = 0;
     behind_ = Position();
     fetching_ = false;
@@ -57,9 +58,14 @@ void Replica::Impl::leave_epoch() {
 // ---- PROPOSE, CONFIRM
 
 void Replica::Impl::handle(const Header& h, Propose& p) {
+    if (ASSENT_MUTANT(older_epoch_acked_while_a_vote_syncs) && p.epoch < state_.ballot && p.epoch == acked_.epoch &&
+        !ballot_durable() && log_.has(p.previous) && take_entries(p.previous, p.entries)) {
+        send(h.from, Ack{p.epoch, log_.last().index, log_.last().index, {}}, this_persist());
+        matched_ = Index();
+    }
     if (!follow(h, p.epoch, true)) return;
     VerdictPair verdicts = p.verdicts;
-    if (log_.has(p.previous)) {
+    if (log_.has(p.previous) || (ASSENT_MUTANT(appends_without_match) && p.previous.index <= log_.last().index)) {
         take_entries(p.previous, p.entries);
         if (p.last > log_.last().index) fetch(concat("entry ", p.last, " is too large for CPG"));
         take_held_proposals();
@@ -81,6 +87,7 @@ bool Replica::Impl::take_entries(const Position& previous, const std::vector<Ent
     for (const EntryPtr& e : entries) {
         if (e->index != next(upto) || e->epoch > state_.ballot) return false;
         auto here = log_.epoch_at(e->index);
+        if (here && ASSENT_MUTANT(conflicting_entry_kept)) here = e->epoch;
         if (here != e->epoch) {
             if (here) truncate(e->index, concat("the master has epoch ", e->epoch, " there, mine was ", *here));
             if (e->epoch < log_.last().epoch) return false;
@@ -89,6 +96,8 @@ bool Replica::Impl::take_entries(const Position& previous, const std::vector<Ent
         }
         upto = e->index;
     }
+    if (ASSENT_MUTANT(truncates_without_conflict) && upto < log_.last().index && upto >= confirm_)
+        truncate(next(upto), "the message ends there");
     matched_to(upto);
     return true;
 }
@@ -153,6 +162,7 @@ void Replica::Impl::fetch(const std::string& why) {
 Position Replica::Impl::common_position(const Fetch& f) const {
     if (f.matched.index && log_.has(f.matched)) return f.matched;
     Index end = f.last.index;
+    if (ASSENT_MUTANT(fetch_goes_on_from_the_askers_end)) return f.last;
     for (const Run& theirs : f.runs) {
         for (auto mine = log_.runs().rbegin(); mine != log_.runs().rend(); ++mine) {
             if (mine->epoch < theirs.epoch) break;
@@ -168,13 +178,14 @@ Position Replica::Impl::common_position(const Fetch& f) const {
 }
 
 void Replica::Impl::handle(const Header& h, const Fetch& f) {
-    if (f.epoch != state_.ballot || (role_ != Role::master && !matched_)) return;
+    bool acked = role_ == Role::master || matched_ || ASSENT_MUTANT(entries_from_a_node_that_did_not_ack);
+    if (f.epoch != state_.ballot || !acked) return;
     if (parked_.size() < 128) serve_fetch(h.from, f);
 }
 
 void Replica::Impl::serve_fetch(NodeId to, const Fetch& f) {
     // Only what is durable here, and (not the master's) matches the master of this epoch: what this node acked itself.
-    Index limit = own_durable();
+    Index limit = ASSENT_MUTANT(entries_from_a_node_that_did_not_ack) ? durability_.durable() : own_durable();
     Position previous = common_position(f);
     if (previous.index < limit) {
         update_.serve.push_back({to, f.id, f.epoch, previous, next(previous.index), limit, options_.fetch_bytes});
@@ -203,7 +214,7 @@ void Replica::Impl::serve_parked() {
 
 void Replica::Impl::on(event::EntriesRead& e) {
     if (e.epoch != state_.ballot || e.entries.empty()) return;
-    Index limit = own_durable();
+    Index limit = ASSENT_MUTANT(entries_from_a_node_that_did_not_ack) ? durability_.durable() : own_durable();
     Index upto = e.entries.back()->index;
     if (upto > limit || !log_.has(e.entries.back()->position())) return;
     Entries m;
@@ -241,6 +252,7 @@ void Replica::Impl::replication_timers() {
     if (fetching_ && now() >= fetch_until_us_) {
         fetching_ = false;
         ++fetch_server_;
+        if (ASSENT_MUTANT(lost_fetch_never_repeated)) fetching_ = true;
         fetch("no answer in time, tries the next one");
     }
     if (role_ == Role::master && now() >= confirm_at_us_) {

@@ -1,6 +1,7 @@
 // R4 to R7: what is durable and accepted here, what this node says of it, and what the master concludes.
 #include <algorithm>
 
+#include "core/planted.h"
 #include "core/replica_impl.h"
 
 namespace assent {
@@ -10,7 +11,8 @@ namespace assent {
 // Moves the accept mark over what needs no answer and what the application took, in order (R5).
 void Replica::Impl::advance_mark() {
     uint64_t unapplied = log_.bytes_above(applied_) - log_.bytes_above(handed_);
-    bool takes_all = options_.accept_at_once && app_healthy_ && unapplied <= options_.tail_bytes;
+    bool healthy = app_healthy_ || ASSENT_MUTANT(application_that_hangs_accepts);
+    bool takes_all = options_.accept_at_once && healthy && unapplied <= options_.tail_bytes;
     if (takes_all) {
         mark_ = log_.last().index;
         return;
@@ -19,20 +21,28 @@ void Replica::Impl::advance_mark() {
         Index i = next(mark_);
         EntryPtr e = log_.entry(i);
         bool taken = !e || e->kind != EntryKind::write || i <= applied_ || i <= app_accepted_;
+        if (ASSENT_MUTANT(accepts_without_asking)) taken = true;
         if (!taken) return;
         mark_ = i;
     }
 }
 
 Index Replica::Impl::own_durable() const {
+    if (ASSENT_MUTANT(ack_before_sync) && role_ != Role::master) return std::min(log_.last().index, matched_);
+    if (ASSENT_MUTANT(master_counts_itself_before_its_sync) && role_ == Role::master) return log_.last().index;
+    if (ASSENT_MUTANT(acks_what_does_not_match)) return durability_.durable();
     return role_ == Role::master ? durability_.durable() : std::min(durability_.durable(), matched_);
 }
 
-Index Replica::Impl::own_accepted() const { return std::min(durability_.mark(), own_durable()); }
+Index Replica::Impl::own_accepted() const {
+    if (ASSENT_MUTANT(accepted_beyond_durable)) return log_.last().index;
+    return std::min(ASSENT_MUTANT(accept_mark_not_durable) ? mark_ : durability_.mark(), own_durable());
+}
 
 // Speaks only of what matches the ballot's master, and only once the ballot itself is durable.
 void Replica::Impl::send_ack(bool always) {
-    if (role_ != Role::follower || !master_ || !matched_ || !ballot_durable()) return;
+    if (role_ != Role::follower || !master_ || !matched_) return;
+    if (!ballot_durable() && !ASSENT_MUTANT(ack_before_the_ballot_is_durable)) return;
     Acked now_acked{state_.ballot, own_durable(), own_accepted()};
     if (!always && now_acked == acked_) return;
     acked_ = now_acked;
@@ -54,7 +64,8 @@ Progress* Replica::Impl::progress_of(const Header& h) {
 }
 
 void Replica::Impl::handle(const Header& h, const Ack& a) {
-    if (role_ != Role::master || a.epoch != state_.ballot) return;
+    bool old = a.epoch != state_.ballot && !ASSENT_MUTANT(ack_of_an_older_epoch_counted);
+    if (role_ != Role::master || old) return;
     Progress* p = progress_of(h);
     if (!p || a.durable > log_.last().index || a.accepted > a.durable) return;
     p->durable = std::max(p->durable, a.durable);
@@ -66,18 +77,21 @@ void Replica::Impl::tally() {
     auto reached = [this](const Voter& v, Index Progress::*what, Index own) {
         if (v.node == options_.node) return v.ledger == state_.ledger ? own : Index();
         auto f = followers_.find(v.node);
-        if (f == followers_.end() || f->second.progress.ledger != v.ledger) return Index();
+        if (f == followers_.end()) return Index();
+        if (f->second.progress.ledger != v.ledger && !ASSENT_MUTANT(ack_of_a_wiped_disk_counted)) return Index();
         return f->second.progress.*what;
     };
     const Config& config = log_.config();
     Index stored =
         majority_reached<Index>(config, [&](const Voter& v) { return reached(v, &Progress::durable, own_durable()); });
-    if (stored < epoch_entry_) return;  // an older epoch's entry is never counted (R6)
+    // An older epoch's entry is never counted (R6).
+    if (stored < epoch_entry_ && !ASSENT_MUTANT(entry_of_an_older_epoch_confirmed_by_count)) return;
     stored_ = std::max(stored_, stored);
     if (sealed_) return;
     Index accepted = majority_reached<Index>(config, [&](const Voter& v) {
         return reached(v, &Progress::accepted, own_accepted());
     });
+    if (ASSENT_MUTANT(confirms_what_is_only_stored)) accepted = stored_;
     Index upto = std::max(confirm_, std::min(accepted, stored_));
     while (upto < stored_ && log_.entry(next(upto))->kind != EntryKind::write) upto = next(upto);
     if (upto <= confirm_) return;
@@ -87,7 +101,8 @@ void Replica::Impl::tally() {
 }
 
 VerdictPair Replica::Impl::announced() const {
-    if (role_ != Role::master || stored_ < epoch_entry_) return {};
+    bool early = stored_ < epoch_entry_ && !ASSENT_MUTANT(indexes_announced_before_the_epoch_entry_is_stored);
+    if (role_ != Role::master || early) return {};
     return {confirm_, stored_};
 }
 
@@ -114,7 +129,9 @@ void Replica::Impl::learn(const VerdictPair& pair) {
 
 void Replica::Impl::use_pairs() {
     auto use = [this](std::optional<VerdictPair>& pair) {
-        if (!pair || pair->stored > matched_) return;
+        Index reached = ASSENT_MUTANT(verdict_by_length_instead_of_match) ? log_.last().index : matched_;
+        if (ASSENT_MUTANT(verdict_before_the_stored_index) && pair && pair->confirm <= matched_) reached = pair->stored;
+        if (!pair || pair->stored > reached) return;
         stored_ = std::max(stored_, pair->stored);
         confirm_to(pair->confirm);
         pair.reset();
@@ -134,6 +151,7 @@ void Replica::Impl::use_pairs() {
 // The application gets what is confirmed and durable here, in index order: so it is never ahead of its own ledger.
 void Replica::Impl::hand_over() {
     Index upto = std::min(confirm_, durability_.durable());
+    if (ASSENT_MUTANT(verdicts_before_the_own_sync)) upto = confirm_;
     while (handed_ < upto) {
         Index i = next(handed_);
         EntryPtr e = log_.entry(i);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/planted.h"
 #include "ledger/advice.h"
 #include "ledger/state_file.h"
 
@@ -18,7 +19,7 @@ class Walker {
     Replayed run() {
         for (auto it = segments_.begin(); it != segments_.end(); ++it) {
             if (walk(it->second)) continue;
-            refuse_if_damaged(it);
+            if (!ASSENT_MUTANT(ledger_cut_short_at_damage)) refuse_if_damaged(it);
             break;
         }
         if (!found_.outline.first && found_.outline.last.index) {
@@ -45,7 +46,7 @@ class Walker {
             if (!record) throw Failure(record.error() + "." + advice(dir_));
             const RecordHeader& h = record->header;
             // The oldest segment's first record follows one that was dropped.
-            const bool chained = h.prev == found_.prev || !begun_;
+            const bool chained = h.prev == found_.prev || !begun_ || ASSENT_MUTANT(chain_of_records_not_checked);
             if (!record->found || !chained) {
                 if (record->parsed && chained) torn_at(segment, h);
                 return false;
@@ -94,15 +95,18 @@ class Walker {
                 require(outline.may_append(p), "index or epoch");
                 outline.append(p);
                 found_.table.append(p.index, {segment.number, found_.offset});
-                if (h.flags & kMarked) outline.mark = p.index;
+                if (h.flags & kMarked || ASSENT_MUTANT(mark_recovered_too_high)) outline.mark = p.index;
                 break;
             }
             case RecordKind::truncate:
                 require(h.index > 0, "index");
+                if (ASSENT_MUTANT(truncation_not_replayed)) break;
                 outline.truncate(Index(h.index));
                 found_.table.truncate(Index(h.index));
                 break;
-            case RecordKind::mark: outline.mark = Index(h.index); break;
+            case RecordKind::mark:
+                if (!ASSENT_MUTANT(mark_not_replayed)) outline.mark = Index(h.index);
+                break;
             case RecordKind::end: found_.ended = true; break;
             case RecordKind::close: break;
         }

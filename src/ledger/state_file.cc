@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/planted.h"
 #include "ledger/advice.h"
 
 namespace assent::ledger {
@@ -40,7 +41,8 @@ bool StateFile::load(StateBlock& block, Env::Access access) {
         if (*error == BlockError::newer) {
             throw Failure(path(copy) + kNewer);
         }
-        if (*error == BlockError::none && (!valid || read.sequence > block.sequence)) {
+        const bool newer = read.sequence > block.sequence || ASSENT_MUTANT(second_copy_of_the_ballot_taken_always);
+        if (*error == BlockError::none && (!valid || newer)) {
             block = read;
             valid = true;
         }
@@ -72,6 +74,7 @@ Trouble StateFile::format(const StateBlock& block) {
     for (int copy = 0; copy < 2; ++copy) {
         if (Trouble t = env_.rename(path(copy) + ".new", path(copy))) return t;
     }
+    if (ASSENT_MUTANT(folder_not_synced_after_formatting)) return {};
     return env_.sync_dir(dir_);
 }
 
@@ -79,6 +82,7 @@ Trouble StateFile::save(const StateBlock& block) {
     // The first copy is whole before the second one is touched.
     for (auto& file : files_) {
         if (Trouble t = write(*file, block)) return t;
+        if (ASSENT_MUTANT(ballot_saved_in_one_copy)) break;
     }
     return {};
 }
@@ -86,6 +90,7 @@ Trouble StateFile::save(const StateBlock& block) {
 Trouble StateFile::write(File& file, const StateBlock& block) {
     ++syncs_;
     if (Trouble t = file.write_at(0, encode_state(block))) return t;
+    if (ASSENT_MUTANT(ballot_not_synced)) return {};
     return file.sync();
 }
 

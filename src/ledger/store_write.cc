@@ -1,4 +1,5 @@
 // Store: records and syncs.
+#include "core/planted.h"
 #include "ledger/store.h"
 #include "wire/entry_codec.h"
 
@@ -35,7 +36,8 @@ Trouble Store::write(std::span<const Persist> batch) {
 
 Trouble Store::put(const Persist& unit) {
     if (unit.truncate_from && outline_.would_truncate(unit.truncate_from)) {
-        if (Trouble t = put_note(RecordKind::truncate, unit.truncate_from)) return t;
+        const bool left_out = ASSENT_MUTANT(truncation_not_written);
+        if (Trouble t = left_out ? Trouble() : put_note(RecordKind::truncate, unit.truncate_from)) return t;
         outline_.truncate(unit.truncate_from);
         changes_.push_back({unit.truncate_from, {}, true});
     }
@@ -44,7 +46,7 @@ Trouble Store::put(const Persist& unit) {
         const bool marked = unit.mark && *unit.mark == entry->index && entry == unit.append.back();
         if (Trouble t = put_entry(*entry, marked)) return t;
     }
-    if (unit.mark && *unit.mark != outline_.mark) {
+    if (unit.mark && *unit.mark != outline_.mark && !ASSENT_MUTANT(mark_alone_not_written)) {
         if (Trouble t = put_note(RecordKind::mark, *unit.mark)) return t;
         outline_.mark = *unit.mark;
     }
@@ -139,7 +141,7 @@ Trouble Store::next_segment() {
         ended_ = true;
         if (Trouble t = flush()) return t;
         ++syncs_;
-        if (Trouble t = current_.file->sync()) return poison(*t);
+        if (Trouble t = ASSENT_MUTANT(full_segment_not_synced) ? Trouble() : current_.file->sync()) return poison(*t);
         unsynced_ = false;
     }
     if (Trouble t = make_next(true)) return t;
@@ -171,7 +173,8 @@ Trouble Store::sync() {
     if (poison_) return poison_;
     if (unsynced_) {
         ++syncs_;
-        if (Trouble t = current_.file->sync()) return poison(*t);
+        const Trouble t = ASSENT_MUTANT(records_not_synced) ? Trouble() : current_.file->sync();
+        if (t && !ASSENT_MUTANT(failed_sync_ignored)) return poison(*t);
         unsynced_ = false;
         synced_ = offset_;
     }
