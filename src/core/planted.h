@@ -18,15 +18,16 @@ constexpr uint64_t id(std::string_view name) {
 }
 
 #ifdef ASSENT_PLANTED
-inline uint64_t mutant = 0;                    // id of the one chosen; 0: none
-inline bool (*rarely)(uint64_t id) = nullptr;  // decides; from the run's own random numbers
+inline uint64_t mutant = 0;  // id of the one chosen; 0: none
+// Decides, from the run's own random numbers; null: never.
+inline bool (*rarely)(uint64_t id, const char* name) = nullptr;
 #endif
 
 }  // namespace assent::planted
 
 #ifdef ASSENT_PLANTED
 #define ASSENT_MUTANT(name) (assent::planted::mutant == assent::planted::id(#name))
-#define ASSENT_RARELY(name) (assent::planted::rarely && assent::planted::rarely(assent::planted::id(#name)))
+#define ASSENT_RARELY(name) (assent::planted::rarely && assent::planted::rarely(assent::planted::id(#name), #name))
 #else
 #define ASSENT_MUTANT(name) false
 #define ASSENT_RARELY(name) false

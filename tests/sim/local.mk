@@ -1,7 +1,9 @@
-# A simulated cluster: `make check-sim SEEDS=2000`, or SEED=N for one run. Without arguments (make check) it does 100, or 20 with a sanitizer.
+# Simulated clusters: `make check-sim SEEDS=2000 START=1 JOBS=2`, or SEED=N for one run. Without arguments (make check) it does 100, or 20 with a sanitizer.
 SEEDS = 1000
 SEED =
-SIM_FLAGS = $(if $(SEED),--seed $(SEED) --trace,--seeds $(SEEDS))
+START = 1
+JOBS = $(shell nproc 2>/dev/null || echo 1)
+SIM_FLAGS = $(if $(SEED),--seed $(SEED) --trace,--seeds $(SEEDS) --start $(START) --jobs $(JOBS))
 sim_program = tests/sim/sim
 
 # Core, wire and ledger once more, with the planted faults (src/core/planted.h).
@@ -21,11 +23,17 @@ sim_world = \
 	tests/sim/world.cc tests/sim/world.h
 
 check_PROGRAMS += $(sim_program)
-tests_sim_sim_SOURCES = $(sim_world) \
+sim_runner = \
+	tests/sim/apart.cc tests/sim/apart.h \
+	tests/sim/campaign.cc tests/sim/campaign.h \
 	tests/sim/clients.cc tests/sim/clients.h \
-	tests/sim/main.cc \
 	tests/sim/nemesis.cc tests/sim/nemesis.h \
-	tests/sim/run.cc tests/sim/run.h
+	tests/sim/options.cc tests/sim/options.h \
+	tests/sim/rare.cc tests/sim/rare.h \
+	tests/sim/run.cc tests/sim/run.h \
+	tests/sim/shrink.cc tests/sim/shrink.h \
+	tests/sim/strike.cc tests/sim/strike.h
+tests_sim_sim_SOURCES = $(sim_world) $(sim_runner) tests/sim/main.cc
 tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) -DASSENT_PLANTED
 tests_sim_sim_LDADD = tests/sim/libplanted.a src/wire/libassent_wire.a src/base/libassent_base.a $(PROTOBUF_LIBS)
 

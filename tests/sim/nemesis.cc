@@ -1,14 +1,23 @@
 #include "nemesis.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 
-namespace assent::sim {
+#include "core/planted.h"
 
-Nemesis::Nemesis(World& world) : world_(world), random_(world.random()) {
-    static constexpr Span kPaces[] = {{1'000, 200'000}, {50'000, 1'000'000}, {500'000, 4'000'000}};
-    pace_ = kPaces[random_.below(3)];
-}
+namespace assent::sim {
+namespace {
+
+uint64_t carried_out = 0;  // by all runs of this process
+
+std::string num(uint64_t n) { return std::to_string(n); }
+std::string num(NodeId n) { return std::to_string(n.value); }
+std::string ms(int64_t us) { return std::to_string(us / 1000) + " ms"; }
+
+}  // namespace
+
+Nemesis::Nemesis(World& world, std::vector<Strike> strikes) : world_(world), strikes_(std::move(strikes)) {}
 
 void Nemesis::later(int64_t delay, std::function<void()> what) {
     world_.schedule().after(delay, [this, what = std::move(what)] {
@@ -16,130 +25,168 @@ void Nemesis::later(int64_t delay, std::function<void()> what) {
     });
 }
 
-void Nemesis::start() { next(); }
-
-void Nemesis::next() {
-    later(random_.pick(pace_), [this] {
-        strike();
-        next();
-    });
+void Nemesis::start() {
+    for (const Strike& strike : strikes_) {
+        later(strike.at_us, [this, strike] { carry_out(strike); });
+    }
 }
 
-void Nemesis::strike() {
-    NodeId n = world_.any_node();
-    std::string id = std::to_string(n.value);
-    switch (random_.below(16)) {
-        case 0:
-        case 1: split(); break;
-        case 2:
-        case 3:
-            world_.note("nemesis: the network is whole");
-            world_.heal();
-            break;
-        case 4: end_daemon(n); break;
-        case 5: power(n); break;
-        case 6: end_corosync(n); break;
-        case 7: {
-            int64_t us = random_.between(1'000, 3'000'000);
-            world_.note("nemesis: node " + id + " stands still for " + std::to_string(us / 1000) + " ms");
-            random_.one_in(3) ? world_.node(n).suspend(us) : world_.node(n).pause(us);
-            break;
+void Nemesis::carry_out(const Strike& strike) {
+    ++counts_[size_t(strike.kind)];
+    note("strike " + num(strike.number) + ": " + name(strike.kind) + ", node " + num(strike.node));
+    self_test(strike);
+    Random random(strike.seed);
+    bool known = strike_network(strike, random) || strike_link(strike, random) || strike_host(strike, random) ||
+                 strike_corosync(strike, random) || strike_around(strike, random);
+    if (!known) world_.fail(Kind::safety, "the nemesis does not know this strike");
+}
+
+// Failures of known cause, chosen by --mutant: tests of the simulator itself.
+void Nemesis::self_test(const Strike& strike) {
+    if (ASSENT_MUTANT(self_crash) && strike.kind == StrikeKind::kill) std::abort();
+    if (ASSENT_MUTANT(self_different)) world_.mix(++carried_out);
+    bool both = counts_[size_t(StrikeKind::kill)] && counts_[size_t(StrikeKind::slow_disk)];
+    if (ASSENT_MUTANT(self_two_strikes) && both) world_.fail(Kind::safety, "self: two strikes met");
+    if (ASSENT_MUTANT(self_liveness) && both) world_.fail(Kind::liveness, "self: two strikes met");
+}
+
+// ---- the network
+
+bool Nemesis::strike_network(const Strike& strike, Random& random) {
+    switch (strike.kind) {
+        case StrikeKind::split: split(random); return true;
+        case StrikeKind::heal: world_.heal(); return true;
+        case StrikeKind::hidden_view: {
+            split(random);
+            bool heals = random.one_in(2);
+            later(random.between(100, 400'000), [this, heals, seed = random.next()] {
+                Random again(seed);
+                heals ? world_.heal() : split(again);
+            });
+            return true;
         }
-        case 8:
-            world_.note("nemesis: the disk of node " + id + " is slow");
-            world_.node(n).disk().slow_down(uint64_t(random_.between(20, 500)));
-            later(random_.between(10'000, 3'000'000), [this, n] { world_.node(n).disk().slow_down(1); });
-            break;
-        case 9:
-            world_.note("nemesis: the application of node " + id + " hangs");
-            world_.hang_application(n, true);
-            later(random_.between(10'000, 4'000'000), [this, n] { world_.hang_application(n, false); });
-            break;
-        case 10: cut_link(); break;
-        case 11:
-            if (!random_.one_in(4)) break;
-            world_.note("nemesis: power is gone everywhere");
-            for (uint32_t m = 1; m <= world_.size(); ++m) power(NodeId(m));
-            break;
-        case 12:
-            for (uint32_t m = 1; m <= world_.size(); ++m) {
-                if (!world_.node(NodeId(m)).running()) continue;
-                world_.node(NodeId(m)).give(event::MoveMaster{Token(++tokens_), random_.one_in(2) ? n : NodeId()});
-            }
-            break;
-        case 13:
-            world_.note("nemesis: CPG loses and repeats messages");
-            world_.cpg().set_noise(uint32_t(random_.below(100)), uint32_t(random_.below(100)));
-            later(random_.between(10'000, 1'000'000), [this] { world_.cpg().set_noise(0, 0); });
-            break;
-        case 14:
-            world_.note("nemesis: quorum flag of node " + id + " lies");
-            if (world_.node(n).running()) world_.cpg().tell_quorum(n, random_.one_in(2));
-            break;
-        case 15:  // a view that nobody may get to see
-            split();
-            later(random_.between(100, 400'000), [this] { random_.one_in(2) ? world_.heal() : split(); });
-            break;
+        default: return false;
     }
 }
 
-void Nemesis::split() {
+void Nemesis::split(Random& random) {
     std::vector<uint32_t> component{0};
-    uint64_t parts = random_.between(2, 3);
-    std::string line = "nemesis: split";
+    uint64_t parts = random.between(2, 3);
+    std::string line = "parts";
     for (uint32_t n = 1; n <= world_.size(); ++n) {
-        component.push_back(uint32_t(random_.below(parts)));
-        line += " " + std::to_string(component.back());
+        component.push_back(uint32_t(random.below(parts)));
+        line += " " + num(component.back());
     }
-    world_.note(line);
-    random_.one_in(4) ? world_.cpg().set_components(component) : world_.split(component);
+    note(line);
+    random.one_in(4) ? world_.cpg().set_components(component) : world_.split(component);
 }
 
-void Nemesis::cut_link() {
-    NodeId a = world_.any_node();
-    NodeId b = world_.any_node();
-    if (a == b) return;
-    bool both = random_.one_in(2);
-    world_.note("nemesis: link from " + std::to_string(a.value) + " to " + std::to_string(b.value) + " is cut");
-    if (random_.one_in(3)) {
-        world_.side().break_connection(a, b);
-        return;
+bool Nemesis::strike_link(const Strike& strike, Random& random) {
+    NodeId a = strike.node;
+    NodeId b(uint32_t(1 + random.below(world_.size())));
+    int64_t lasts = random.between(10'000, 5'000'000);
+    switch (strike.kind) {
+        case StrikeKind::break_link:
+            if (a != b) world_.side().break_connection(a, b);
+            return true;
+        case StrikeKind::cut_link: {
+            if (a == b) return true;
+            bool both = random.one_in(2);
+            world_.side().set_reach(a, b, false);
+            if (both) world_.side().set_reach(b, a, false);
+            later(lasts, [this, a, b] {
+                world_.side().set_reach(a, b, true);
+                world_.side().set_reach(b, a, true);
+            });
+            return true;
+        }
+        default: return false;
     }
-    world_.side().set_reach(a, b, false);
-    if (both) world_.side().set_reach(b, a, false);
-    later(random_.between(10'000, 5'000'000), [this, a, b] {
-        world_.side().set_reach(a, b, true);
-        world_.side().set_reach(b, a, true);
-    });
 }
 
-void Nemesis::end_daemon(NodeId n) {
-    world_.note("nemesis: kill -9 on node " + std::to_string(n.value));
-    world_.node(n).stop();
-    later(random_.between(100, 2'000'000), [this, n] { world_.boot(n); });
+// ---- one host
+
+bool Nemesis::strike_host(const Strike& strike, Random& random) {
+    NodeId n = strike.node;
+    int64_t lasts = random.between(1'000, 4'000'000);
+    switch (strike.kind) {
+        case StrikeKind::kill:
+            world_.node(n).stop();
+            later(random.between(100, 2'000'000), [this, n] { world_.boot(n); });
+            return true;
+        case StrikeKind::power: power(n, lasts); return true;
+        case StrikeKind::power_all:
+            for (uint32_t m = 1; m <= world_.size(); ++m) power(NodeId(m), random.between(1'000, 4'000'000));
+            return true;
+        case StrikeKind::pause: world_.node(n).pause(lasts); break;
+        case StrikeKind::suspend: world_.node(n).suspend(lasts); break;
+        case StrikeKind::slow_disk:
+            world_.node(n).disk().slow_down(uint64_t(random.between(20, 500)));
+            later(lasts, [this, n] { world_.node(n).disk().slow_down(1); });
+            break;
+        case StrikeKind::hang_application:
+            world_.hang_application(n, true);
+            later(lasts, [this, n] { world_.hang_application(n, false); });
+            break;
+        default: return false;
+    }
+    note("for " + ms(lasts));
+    return true;
 }
 
-void Nemesis::end_corosync(NodeId n) {
-    world_.note("nemesis: corosync dies on node " + std::to_string(n.value));
-    world_.crash_corosync(n);
-    later(random_.between(100, 3'000'000), [this, n] { world_.start_corosync(n); });
-}
-
-void Nemesis::power(NodeId n) {
-    world_.note("nemesis: power is gone on node " + std::to_string(n.value));
+void Nemesis::power(NodeId n, int64_t off_us) {
     world_.power_off(n);
-    later(random_.between(1'000, 4'000'000), [this, n] { world_.boot(n); });
+    later(off_us, [this, n] { world_.boot(n); });
+}
+
+// ---- corosync
+
+bool Nemesis::strike_corosync(const Strike& strike, Random& random) {
+    NodeId n = strike.node;
+    switch (strike.kind) {
+        case StrikeKind::corosync_kill:
+            world_.crash_corosync(n);
+            later(random.between(100, 3'000'000), [this, n] { world_.start_corosync(n); });
+            return true;
+        case StrikeKind::cpg_noise: {
+            uint32_t loss = uint32_t(random.below(100));
+            world_.cpg().set_noise(loss, uint32_t(random.below(100)));
+            later(random.between(10'000, 1'000'000), [this] { world_.cpg().set_noise(0, 0); });
+            return true;
+        }
+        case StrikeKind::quorum_lies:
+            if (world_.node(n).running()) world_.cpg().tell_quorum(n, random.one_in(2));
+            return true;
+        default: return false;
+    }
+}
+
+// ---- what is no fault of a machine
+
+bool Nemesis::strike_around(const Strike& strike, Random& random) {
+    switch (strike.kind) {
+        case StrikeKind::move_master: move_master(random.one_in(2) ? strike.node : NodeId()); return true;
+        default: return false;
+    }
+}
+
+void Nemesis::move_master(NodeId target) {
+    for (uint32_t m = 1; m <= world_.size(); ++m) {
+        if (world_.node(NodeId(m)).running()) {
+            world_.node(NodeId(m)).give(event::MoveMaster{Token(++tokens_), target});
+        }
+    }
 }
 
 void Nemesis::stop(const std::vector<NodeId>& stay_off) {
     stopped_ = true;
-    world_.note("nemesis: no more faults");
+    note("no more faults");
     world_.cpg().set_noise(0, 0);
     world_.heal();
     for (uint32_t m = 1; m <= world_.size(); ++m) {
         NodeId n(m);
         if (std::find(stay_off.begin(), stay_off.end(), n) != stay_off.end()) {
-            world_.note("nemesis: node " + std::to_string(m) + " stays off");
+            note("node " + num(n) + " stays off");
             world_.power_off(n);
             continue;
         }

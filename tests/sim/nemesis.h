@@ -1,32 +1,38 @@
-// What goes wrong, at random: everything the protocol must survive.
+// What goes wrong: carries out the strikes of a run, each with its end, until it is told to stop and mend everything.
 #pragma once
 
+#include "strike.h"
 #include "world.h"
 
 namespace assent::sim {
 
 class Nemesis {
   public:
-    explicit Nemesis(World& world);
+    Nemesis(World& world, std::vector<Strike> strikes);
 
     void start();
     // No more faults: all is repaired, but for the nodes that are to stay off.
     void stop(const std::vector<NodeId>& stay_off);
+    const StrikeCounts& counts() const { return counts_; }
 
   private:
-    void next();
-    void strike();
-    void split();
-    void cut_link();
-    void end_daemon(NodeId n);
-    void end_corosync(NodeId n);
-    void power(NodeId n);
+    void carry_out(const Strike& strike);
+    void self_test(const Strike& strike);
+    bool strike_network(const Strike& strike, Random& random);
+    bool strike_link(const Strike& strike, Random& random);
+    bool strike_host(const Strike& strike, Random& random);
+    bool strike_corosync(const Strike& strike, Random& random);
+    bool strike_around(const Strike& strike, Random& random);
+    void split(Random& random);
+    void power(NodeId n, int64_t off_us);
+    void move_master(NodeId target);
+    void note(const std::string& line) { world_.note("nemesis: " + line); }
     void later(int64_t delay, std::function<void()> what);
 
     World& world_;
-    Random& random_;
+    std::vector<Strike> strikes_;
+    StrikeCounts counts_{};
     bool stopped_ = false;
-    Span pace_;
     uint64_t tokens_ = 1ull << 60;
 };
 

@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include <algorithm>
+#include <ctime>
 
 #include "clients.h"
 #include "nemesis.h"
@@ -11,6 +12,7 @@ namespace {
 // Virtual time that everything pending may take once nothing fails any more.
 constexpr int64_t kRecoveryUs = 60'000'000;
 constexpr uint64_t kStepsAtMost = 3'000'000;
+constexpr uint64_t kAllBytes = ~uint64_t(0);
 
 template <typename T> T choose(Random& random, std::initializer_list<T> of) {
     return *(of.begin() + random.below(of.size()));
@@ -35,7 +37,7 @@ Options random_options(Random& random) {
 
 Setup random_setup(const RunOptions& options, Random& random) {
     Setup s;
-    s.seed = options.seed;
+    s.seed = options.seed ^ (options.salt << 40);
     s.nodes = choose<uint32_t>(random, {3, 3, 3, 3, 5, 5, 1, 2, 4, 6, 7});
     if (options.nodes) s.nodes = options.nodes;
     if (random.one_in(6)) {
@@ -53,22 +55,44 @@ Setup random_setup(const RunOptions& options, Random& random) {
     return s;
 }
 
-ClientsSetup random_clients(const Setup& setup, Random& random) {
+ClientsSetup random_clients(const RunOptions& options, const Setup& setup, Random& random) {
     ClientsSetup c;
     c.clients = uint32_t(random.between(1, 8));
+    if (options.clients) c.clients = options.clients;
     c.window = uint32_t(random.between(1, 4));
     c.think.max_us = random.one_in(3) ? 20'000 : 300'000;
     c.table_forgets = setup.options.max_clients < 100 || setup.options.max_outcomes < 100;
     return c;
 }
 
+int64_t faults_last(const RunOptions& options, Random& random) {
+    int64_t by_seed = random.between(2'000'000, 30'000'000);
+    return options.faults_us ? options.faults_us : by_seed;
+}
+
+uint64_t cpu_us() {
+    timespec t{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return uint64_t(t.tv_sec) * 1'000'000 + uint64_t(t.tv_nsec) / 1'000;
+}
+
+const std::deque<std::string>* running_lines = nullptr;
+
 class Run {
   public:
     explicit Run(const RunOptions& options)
-        : options_(options), random_(options.seed ^ 0x5eed), setup_(random_setup(options, random_)), world_(setup_),
-          clients_(world_, random_clients(setup_, random_)), nemesis_(world_) {}
+        : options_(options), random_(options.seed ^ 0x5eed), rare_(options.seed),
+          setup_(random_setup(options, random_)), world_(setup_),
+          clients_setup_(random_clients(options, setup_, random_)), clients_(world_, clients_setup_),
+          early_(random_.one_in(5)), faults_us_(faults_last(options, random_)), nemesis_(world_, strikes()) {
+        running_lines = &world_.last_lines();
+    }
+    ~Run() { running_lines = nullptr; }
+    Run(const Run&) = delete;
+    Run& operator=(const Run&) = delete;
 
     RunResult go() {
+        uint64_t cpu = cpu_us();
         faults();
         if (!world_.failed()) recovery();
         clients_.check_cancelled();
@@ -77,27 +101,47 @@ class Run {
         r.what = world_.what();
         r.lines = world_.last_lines();
         r.digest = world_.digest();
-        r.steps = world_.steps();
-        r.decided = world_.cluster().decided().value;
-        r.confirmed = clients_.confirmed();
-        r.cancelled = clients_.cancelled();
-        r.unknown = clients_.unknown();
-        r.reads = clients_.reads();
-        r.simulated_us = world_.schedule().now();
+        r.rare = rare_.counts();
+        r.counts.runs = 1;
+        r.counts.steps = world_.steps();
+        r.counts.decided = world_.cluster().decided().value;
+        r.counts.confirmed = clients_.confirmed();
+        r.counts.cancelled = clients_.cancelled();
+        r.counts.unknown = clients_.unknown();
+        r.counts.reads = clients_.reads();
+        r.counts.simulated_us = uint64_t(world_.schedule().now());
+        r.counts.strikes = nemesis_.counts();
+        r.counts.cpu_us = cpu_us() - cpu;
+        r.faults_us = std::min(faults_us_, world_.schedule().now() - faults_from_ + 1);
+        r.clients = clients_setup_.clients;
+        r.nodes = setup_.nodes;
+        for (const Strike& s : strikes()) {
+            if (s.at_us < r.faults_us) r.struck.push_back(s.number);
+        }
         return r;
     }
 
   private:
+    std::vector<Strike> strikes() const {
+        std::vector<Strike> all = draw_strikes(options_.seed, setup_.nodes, faults_us_);
+        if (options_.all_strikes) return all;
+        auto left_out = [this](const Strike& s) {
+            return !std::binary_search(options_.strikes.begin(), options_.strikes.end(), s.number);
+        };
+        all.erase(std::remove_if(all.begin(), all.end(), left_out), all.end());
+        return all;
+    }
+
     void faults() {
         for (uint32_t n = 1; n <= world_.size(); ++n) {
             world_.schedule().after(random_.between(0, 500'000), [this, n] { world_.boot(NodeId(n)); });
         }
         clients_.start();
-        // One run in five has faults from the first moment on.
-        if (!random_.one_in(5)) world_.run(5'000'000, [this] { return world_.cluster().decided().value > 1; });
+        // Some runs have faults from the first moment on.
+        if (!early_) world_.run(5'000'000, [this] { return world_.cluster().decided().value > 1; });
+        faults_from_ = world_.schedule().now();
         nemesis_.start();
-        int64_t lasts = options_.faults_us ? options_.faults_us : random_.between(2'000'000, 30'000'000);
-        world_.run(world_.schedule().now() + lasts, [this] { return too_busy(); });
+        world_.run(faults_from_ + faults_us_, [this] { return too_busy(); });
     }
 
     bool too_busy() {
@@ -113,7 +157,7 @@ class Run {
         for (const ListedNode& n : world_.nodelist()) all += n.votes;
         uint64_t gone = 0;
         for (uint32_t tries = uint32_t(random_.below(world_.size() + 1)); tries > 0; --tries) {
-            NodeId n = world_.any_node();
+            NodeId n(uint32_t(1 + random_.below(world_.size())));
             uint32_t votes = world_.nodelist()[n.value - 1].votes;
             if (std::find(off.begin(), off.end(), n) != off.end()) continue;
             if (2 * (all - gone - votes) <= all) continue;
@@ -124,50 +168,74 @@ class Run {
     }
 
     void recovery() {
-        off_ = minority();
-        nemesis_.stop(off_);
+        std::vector<NodeId> off = minority();
+        for (uint32_t n = 1; n <= world_.size(); ++n) {
+            if (std::find(off.begin(), off.end(), NodeId(n)) == off.end()) on_.push_back(NodeId(n));
+        }
+        nemesis_.stop(off);
         clients_.stop();
-        int64_t limit = world_.schedule().now() + kRecoveryUs;
-        auto busy = [this] { return too_busy(), !world_.failed() && clients_.quiet() && has_master(); };
-        if (!world_.run(limit, busy)) {
+        limit_ = world_.schedule().now() + kRecoveryUs;
+        if (!comes_about([this] { return clients_.quiet() && has_master(); })) {
             give_up("operations are still pending or there is no master:" + clients_.pending());
             return;
         }
         clients_.write_one();
-        if (!world_.run(limit, [this] { return clients_.quiet(); })) {
+        if (!comes_about([this] { return clients_.quiet(); })) {
             give_up("a new write is not confirmed:" + clients_.pending());
             return;
         }
-        Index newest = clients_.newest();
-        if (!world_.run(limit, [this, newest] { return all_applied(newest); })) {
-            give_up("not every node has applied " + std::to_string(newest.value));
+        if (!comes_about([this] { return all_at_the_end(); })) {
+            give_up("not every node has applied all entries, up to " +
+                    std::to_string(world_.cluster().decided().value));
+            return;
         }
+        for (NodeId n : on_) compare(n);
+    }
+
+    bool comes_about(const std::function<bool()>& what) {
+        return world_.run(limit_, [this, &what] { return too_busy(), !world_.failed() && what(); });
     }
 
     void give_up(const std::string& what) { world_.fail(Kind::liveness, what + nodes()); }
 
-    bool on(NodeId n) const { return std::find(off_.begin(), off_.end(), n) == off_.end(); }
-
     bool has_master() {
-        for (uint32_t n = 1; n <= world_.size(); ++n) {
-            if (on(NodeId(n)) && world_.node(NodeId(n)).replica().is_master()) return true;
-        }
-        return false;
+        return std::any_of(on_.begin(), on_.end(), [this](NodeId n) { return world_.node(n).replica().is_master(); });
     }
 
-    bool all_applied(Index upto) {
-        for (uint32_t n = 1; n <= world_.size(); ++n) {
-            if (on(NodeId(n)) && world_.node(NodeId(n)).app().applied() < upto) return false;
+    bool all_at_the_end() {
+        Index end = world_.cluster().decided();
+        return std::all_of(on_.begin(), on_.end(), [this, end](NodeId n) {
+            Node& node = world_.node(n);
+            return node.app().applied() == end && node.replica().view().last.index == end;
+        });
+    }
+
+    // Ledger and application of a node that has everything, with what was decided and with another node's.
+    void compare(NodeId n) {
+        std::string node = "node " + std::to_string(n.value);
+        std::vector<EntryPtr> entries = world_.node(n).disk().read(Index(1), world_.cluster().decided(), kAllBytes);
+        world_.require(entries.size() == world_.cluster().decided().value ? ""
+                                                                          : "I3: the ledger of " + node + " is short");
+        for (size_t i = 0; i < entries.size() && !world_.failed(); ++i) {
+            if (same_entry(*entries[i], *world_.cluster().decided(Index(i + 1)))) continue;
+            world_.require("I3: the ledger of " + node + " has another entry than was decided at " +
+                           std::to_string(i + 1));
         }
-        return true;
+        for (int key = 0; key < 5; ++key) {
+            std::string k = "k" + std::to_string(key);
+            AppValue here = world_.node(n).app().get(k);
+            AppValue there = world_.node(on_.front()).app().get(k);
+            if (here.value == there.value && here.written == there.written) continue;
+            world_.require("I7: the application of " + node + " has another value for " + k + " than that of node " +
+                           std::to_string(on_.front().value));
+        }
     }
 
     std::string nodes() {
         std::string all;
-        for (uint32_t n = 1; n <= world_.size(); ++n) {
-            if (!on(NodeId(n))) continue;
-            ReplicaView v = world_.node(NodeId(n)).view();
-            all += "\n    node " + std::to_string(n) + ": role " + std::to_string(int(v.role)) + " ballot " +
+        for (NodeId n : on_) {
+            ReplicaView v = world_.node(n).view();
+            all += "\n    node " + std::to_string(n.value) + ": role " + std::to_string(int(v.role)) + " ballot " +
                    std::to_string(v.state.ballot.value) + " master " + std::to_string(v.master.value) + " last " +
                    text(v.last) + " durable " + std::to_string(v.durable.value) + " matched " +
                    std::to_string(v.matched.value) + " mark " + std::to_string(v.mark.value) + " stored " +
@@ -178,17 +246,38 @@ class Run {
         return all;
     }
 
-    RunOptions options_;
-    Random random_;
-    Setup setup_;
+    const RunOptions options_;
+    Random random_;  // decides what the run is like, never how it goes on
+    Rare rare_;
+    const Setup setup_;
     World world_;
+    const ClientsSetup clients_setup_;
     Clients clients_;
+    const bool early_;
+    const int64_t faults_us_;
     Nemesis nemesis_;
-    std::vector<NodeId> off_;
+    int64_t faults_from_ = 0;
+    int64_t limit_ = 0;
+    std::vector<NodeId> on_;  // while nothing fails any more
 };
 
 }  // namespace
 
+void Counts::add(const Counts& other) {
+    runs += other.runs;
+    steps += other.steps;
+    decided += other.decided;
+    confirmed += other.confirmed;
+    cancelled += other.cancelled;
+    unknown += other.unknown;
+    reads += other.reads;
+    simulated_us += other.simulated_us;
+    cpu_us += other.cpu_us;
+    for (size_t i = 0; i < strikes.size(); ++i) strikes[i] += other.strikes[i];
+}
+
 RunResult run_once(const RunOptions& options) { return Run(options).go(); }
+
+const std::deque<std::string>* lines_so_far() { return running_lines; }
 
 }  // namespace assent::sim
