@@ -1,5 +1,5 @@
-// The two clocks of the protocol (R8). CLOCK_MONOTONIC_RAW is not slewed by NTP; CLOCK_BOOTTIME goes on through a
-// suspend.
+// The clocks of the protocol (R8). CLOCK_MONOTONIC_RAW is not slewed by NTP, and stands still in a suspend;
+// CLOCK_BOOTTIME less CLOCK_MONOTONIC is the time spent in one.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace assent {
 
-// Both clocks, read one after the other. Any thread.
+// Read after one another, the time in suspend first. Any thread.
 Now clock_now();
 
 // CLOCK_MONOTONIC_RAW in microseconds. Any thread.

@@ -6,12 +6,15 @@
 
 namespace assent {
 
-void ClientTable::decide(const Entry& entry) {
+void ClientTable::decide(const Verdict& verdict) {
+    const Entry& entry = *verdict.entry;
     if (entry.kind == EntryKind::write) {
         if (entry.client.random == 0 || forgotten(entry.client)) return;
         Client& client = touch(entry.client, entry.index);
         client.first_unanswered = std::max(client.first_unanswered, entry.first_unanswered);
-        record(client, entry.sequence, {Outcome::confirmed, entry.index});
+        Decided decided{Outcome::confirmed, entry.index};
+        if (verdict.cancel) decided = {Outcome::cancelled, verdict.cancel->index};
+        record(client, entry.sequence, decided);
     } else if (entry.kind == EntryKind::cancel && !entry.cancel.index && entry.cancel.client.random != 0) {
         if (forgotten(entry.cancel.client)) return;
         record(touch(entry.cancel.client, entry.index), entry.cancel.sequence, {Outcome::cancelled, entry.index});

@@ -28,7 +28,7 @@ class ClientTable {
     ClientTable(uint32_t max_clients, uint32_t max_outcomes) : max_clients_(max_clients), max_outcomes_(max_outcomes) {}
 
     // The entry at the next index is decided; kinds other than WRITE and CANCEL change nothing.
-    void decide(const Entry& entry);
+    void decide(const Verdict& verdict);
     Decided find(const ClientId& client, uint64_t sequence) const;
     // Digest of the whole table, for comparing replicas.
     uint64_t digest() const;

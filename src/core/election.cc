@@ -274,7 +274,7 @@ void Replica::Impl::become_master() {
     heartbeat_id_ = 0;
     beats_.clear();
     confirm_at_us_ = kNever;
-    master_since_us_ = now();
+    progress_us_ = now();
     majority_heard_us_ = now();
     no_handover_before_us_ = now() + options_.master_timeout_us;
     next_heartbeat_us_ = now();

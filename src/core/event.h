@@ -50,12 +50,20 @@ struct Persisted {
     PersistSeq seq;
 };
 
-// The application took everything up to here (used when Options::accept_at_once is off).
-struct Accepted {
-    Index upto;
+// What the application says of entries it was asked to prepare, in any order (used when Options::accept_at_once is off).
+// Of an entry that was withdrawn and came again, only an answer to the newest asking is to be told.
+struct Opinions {
+    std::vector<Index> accepted;
+    std::vector<Rejection> rejected;
 };
 
-// The application has applied everything up to here.
+// The application is a new one, or was started again, and has applied everything up to here. What is not durably accepted
+// is asked again.
+struct Attached {
+    Index applied;
+};
+
+// The application has applied everything up to here; what is cancelled it has been told of.
 struct Applied {
     Index upto;
 };
@@ -112,8 +120,8 @@ struct Tick {};
 namespace assent {
 
 using Event = std::variant<event::Start, event::View, event::CpgLost, event::Quorum, event::NodeList, event::Links,
-                           event::Application, event::Received, event::Persisted, event::Accepted, event::Applied,
-                           event::EntriesRead, event::Submit, event::Read, event::AskOutcome, event::Forget,
-                           event::MoveMaster, event::Flush, event::Tick>;
+                           event::Application, event::Received, event::Persisted, event::Opinions, event::Attached,
+                           event::Applied, event::EntriesRead, event::Submit, event::Read, event::AskOutcome,
+                           event::Forget, event::MoveMaster, event::Flush, event::Tick>;
 
 }  // namespace assent

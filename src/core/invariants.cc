@@ -19,7 +19,7 @@ std::string from_to(const char* what, uint64_t from, uint64_t to) {
 bool same_entry(const Entry& a, const Entry& b) {
     if (a.index != b.index || a.epoch != b.epoch || a.kind != b.kind || a.client != b.client) return false;
     if (a.sequence != b.sequence || a.first_unanswered != b.first_unanswered || a.data != b.data) return false;
-    if (!(a.cancel == b.cancel) || !a.config != !b.config) return false;
+    if (!(a.cancel == b.cancel) || a.announced != b.announced || !a.config != !b.config) return false;
     return !a.config || *a.config == *b.config;
 }
 
@@ -34,9 +34,9 @@ std::string Invariants::check(const ReplicaView& before, const ReplicaView& afte
     never_back(before, after);
     within(before, after);
     if (update.persist) persisted(before, after, *update.persist);
-    if (!begun_) handed_ = before.applied;
+    if (!begun_) handed_ = before.handed;
     begun_ = true;
-    verdicts(after, update.confirmed);
+    verdicts(after, update.verdicts);
     for (const Outgoing& out : update.messages) sent(after, out);
     return broken_;
 }
@@ -54,7 +54,9 @@ void Invariants::never_back(const ReplicaView& before, const ReplicaView& after)
     require(after.stored >= before.stored, "I6", from_to("stored", before.stored.value, after.stored.value));
     require(after.confirmed >= before.confirmed, "I6",
             from_to("confirmed", before.confirmed.value, after.confirmed.value));
-    require(after.applied >= before.applied, "I6", from_to("applied", before.applied.value, after.applied.value));
+    bool same_application = after.application_runs == before.application_runs;
+    require(!same_application || after.applied >= before.applied, "I6",
+            from_to("applied", before.applied.value, after.applied.value));
     bool same_master_epoch = before.master && after.master && before.master_epoch == after.master_epoch;
     require(!same_master_epoch || before.master == after.master, "I1",
             "epoch " + num(after.master_epoch) + " has masters " + num(before.master) + " and " + num(after.master));
@@ -111,15 +113,22 @@ void Invariants::persisted(const ReplicaView& before, const ReplicaView& after, 
 }
 
 // Verdicts wait for the node's own sync, so they may lag behind the confirm index.
-void Invariants::verdicts(const ReplicaView& after, const std::vector<EntryPtr>& confirmed) {
-    for (const EntryPtr& entry : confirmed) {
-        require(entry && entry->index == next(handed_), "I7",
+void Invariants::verdicts(const ReplicaView& after, const std::vector<Verdict>& given) {
+    for (const Verdict& v : given) {
+        require(v.entry && v.entry->index == next(handed_), "I7",
                 "the verdict after " + num(handed_) + " is not for the next index");
-        if (!entry) return;
-        handed_ = entry->index;
+        if (!v.entry) return;
+        require(!v.cancel || v.cancel->cancel.index == v.entry->index, "R7",
+                "the CANCEL given for " + num(v.entry->index) + " names another index");
+        require(!v.cancel || v.entry->kind == EntryKind::write, "R7", "an entry that is no WRITE is cancelled");
+        require(!v.cancel || v.cancel->index <= after.durable, "R7",
+                "the CANCEL given for " + num(v.entry->index) + " is not durable here");
+        handed_ = v.entry->index;
     }
     require(handed_ <= after.confirmed, "I7",
             "verdicts end at " + num(handed_) + ", the confirm index is " + num(after.confirmed));
+    require(handed_ <= after.durable, "I7",
+            "verdicts end at " + num(handed_) + ", the ledger is durable up to " + num(after.durable));
 }
 
 void Invariants::sent(const ReplicaView& after, const Outgoing& out) {
@@ -155,12 +164,16 @@ void ClusterInvariants::Ledger::take(const Persist& unit) {
         entries.resize(unit.truncate_from.value - 1);
         mark = std::min(mark, last());
         while (!configs.empty() && configs.back()->index > last()) configs.pop_back();
+        std::erase_if(cancels, [this](const auto& named) { return named.second > last(); });
     }
-    for (const EntryPtr& entry : unit.append) {
-        if (entry->config) configs.push_back(entry);
-    }
+    for (const EntryPtr& entry : unit.append) note(entry);
     entries.insert(entries.end(), unit.append.begin(), unit.append.end());
     if (unit.mark) mark = *unit.mark;
+}
+
+void ClusterInvariants::Ledger::note(const EntryPtr& entry) {
+    if (entry->config) configs.push_back(entry);
+    if (entry->kind == EntryKind::cancel && entry->cancel.index) cancels.try_emplace(entry->cancel.index, entry->index);
 }
 
 void ClusterInvariants::require(bool holds, const char* rule, const std::string& detail) {
@@ -183,9 +196,7 @@ std::string ClusterInvariants::restarted(NodeId node, Incarnation incarnation, c
     m.incarnation = incarnation;
     m.mastered = Epoch();
     m.durable = Ledger();
-    for (const EntryPtr& entry : entries) {
-        if (entry->config) m.durable.configs.push_back(entry);
-    }
+    for (const EntryPtr& entry : entries) m.durable.note(entry);
     m.durable.entries = entries;
     m.durable.state = state;
     m.durable.mark = mark;
@@ -208,7 +219,7 @@ std::string ClusterInvariants::stepped(NodeId node, const ReplicaView& before, c
     bool as_master = after.role == Role::master || before.role == Role::master;
     if (after.confirmed > before.confirmed) {
         Epoch epoch = after.role == Role::master ? after.master_epoch : before.master_epoch;
-        if (as_master && after.confirmed > decided()) decide(node, epoch, after.confirmed);
+        if (as_master && after.confirmed > decided()) decide(node, epoch, after.confirmed, after.stored);
         require(after.confirmed <= decided(), "R7",
                 "node " + num(node) + " takes " + num(after.confirmed) + " for confirmed, no master confirmed above " +
                     num(decided()));
@@ -217,6 +228,7 @@ std::string ClusterInvariants::stepped(NodeId node, const ReplicaView& before, c
         require(same, "I3",
                 "node " + num(node) + " confirms at " + num(after.confirmed) + " another entry than was decided");
     }
+    for (const Verdict& v : update.verdicts) same_verdict(node, v);
     for (const Outgoing& out : update.messages) sent(node, out);
     return take_broken();
 }
@@ -264,7 +276,7 @@ void ClusterInvariants::meet(NodeId node, const EntryPtr& entry, Epoch previous)
             "two entries before " + text(entry->position()) + ", one on node " + num(node));
 }
 
-void ClusterInvariants::decide(NodeId node, Epoch epoch, Index upto) {
+void ClusterInvariants::decide(NodeId node, Epoch epoch, Index upto, Index stored) {
     const Ledger& ledger = members_[node].asked;
     while (decided() < upto) {
         Index i = next(decided());
@@ -273,25 +285,9 @@ void ClusterInvariants::decide(NodeId node, Epoch epoch, Index upto) {
             return;
         }
         const EntryPtr& entry = ledger.entries[i.value - 1];
-        acked_by_majority(node, *entry);
+        decide_one(node, ledger, entry, stored);
         decided_.push_back(entry);
         decided_in_.push_back(epoch);
-        auto key = std::make_pair(entry->client, entry->sequence);
-        if (entry->kind == EntryKind::write && entry->client.random) {
-            bool fresh = writes_.try_emplace(key, i).second;
-            require(fresh, "R10", "a client's write is confirmed at " + num(writes_[key]) + " and " + num(i));
-            require(!cancelled_writes_.count(key), "I5",
-                    "the write at " + num(i) + " was cancelled by client and sequence");
-        }
-        if (entry->kind == EntryKind::write) {
-            require(!cancelled_.count(i), "I5", "index " + num(i) + " is confirmed and cancelled");
-        }
-        if (entry->kind == EntryKind::cancel && entry->cancel.index) cancelled_[entry->cancel.index] = i;
-        if (entry->kind == EntryKind::cancel && !entry->cancel.index) {
-            auto named = std::make_pair(entry->cancel.client, entry->cancel.sequence);
-            cancelled_writes_[named] = i;
-            require(!writes_.count(named), "I5", "CANCEL at " + num(i) + " names a confirmed write");
-        }
     }
     for (const auto& [id, member] : members_) {
         if (member.mastered <= epoch) continue;
@@ -300,6 +296,54 @@ void ClusterInvariants::decide(NodeId node, Epoch epoch, Index upto) {
                 "node " + num(id) + ", master of epoch " + num(member.mastered) + ", lacks " + num(upto) +
                     ", which epoch " + num(epoch) + " confirmed");
     }
+}
+
+// As the master that decides it sees it: cancelled if its ledger has a CANCEL that is stored, else confirmed.
+void ClusterInvariants::decide_one(NodeId node, const Ledger& ledger, const EntryPtr& entry, Index stored) {
+    auto named = ledger.cancels.find(entry->index);
+    if (named != ledger.cancels.end()) {
+        require(named->second <= stored, "R7",
+                "node " + num(node) + " decides " + num(entry->index) + " before its CANCEL at " + num(named->second) +
+                    " is stored");
+        require(entry->kind == EntryKind::write, "R7", "CANCEL at " + num(named->second) + " names no WRITE");
+        acked_by_majority(node, *ledger.at(named->second));
+        cancelled_[entry->index] = named->second;
+        return;
+    }
+    acked_by_majority(node, *entry);
+    if (entry->kind == EntryKind::write && entry->client.random) note_write(*entry);
+    if (entry->kind == EntryKind::cancel) note_cancel(*entry);
+}
+
+void ClusterInvariants::note_write(const Entry& entry) {
+    auto key = std::make_pair(entry.client, entry.sequence);
+    bool fresh = writes_.try_emplace(key, entry.index).second;
+    require(fresh, "R10", "a client's write is confirmed at " + num(writes_[key]) + " and " + num(entry.index));
+    require(!cancelled_writes_.count(key), "I5",
+            "the write at " + num(entry.index) + " was cancelled by client and sequence");
+}
+
+void ClusterInvariants::note_cancel(const Entry& entry) {
+    if (entry.cancel.index) {
+        require(cancelled_.count(entry.cancel.index), "I5",
+                "index " + num(entry.cancel.index) + " was confirmed, and CANCEL at " + num(entry.index) + " names it");
+        return;
+    }
+    auto named = std::make_pair(entry.cancel.client, entry.cancel.sequence);
+    cancelled_writes_[named] = entry.index;
+    require(!writes_.count(named), "I5", "CANCEL at " + num(entry.index) + " names a confirmed write");
+}
+
+void ClusterInvariants::same_verdict(NodeId node, const Verdict& verdict) {
+    Index i = verdict.entry->index;
+    require(i <= decided() && same_entry(*verdict.entry, *decided(i)), "I7",
+            "node " + num(node) + " gives a verdict at " + num(i) + " for what was not decided there");
+    auto named = cancelled_.find(i);
+    Index by = named == cancelled_.end() ? Index() : named->second;
+    Index said = verdict.cancel ? verdict.cancel->index : Index();
+    require(by == said, "I5",
+            "index " + num(i) + " was decided by CANCEL " + num(by) + " (0: confirmed), node " + num(node) + " says " +
+                num(said));
 }
 
 bool ClusterInvariants::majority(const std::vector<Voter>& voters, const Entry& entry) const {
@@ -366,10 +410,8 @@ void ClusterInvariants::ack_true(NodeId node, const Ack& ack) {
                 " where its ledger differs from the master's");
 }
 
-std::string ClusterInvariants::applied(NodeId node, const EntryPtr& entry) {
-    require(entry->index <= decided() && same_entry(*entry, *decided(entry->index)), "I7",
-            "the application of node " + num(node) + " applies at " + num(entry->index) +
-                " what was not decided there");
+std::string ClusterInvariants::applied(NodeId node, const Verdict& verdict) {
+    same_verdict(node, verdict);
     return take_broken();
 }
 

@@ -23,7 +23,7 @@ class Invariants {
     void never_back(const ReplicaView& before, const ReplicaView& after);
     void within(const ReplicaView& before, const ReplicaView& after);
     void persisted(const ReplicaView& before, const ReplicaView& after, const Persist& unit);
-    void verdicts(const ReplicaView& after, const std::vector<EntryPtr>& confirmed);
+    void verdicts(const ReplicaView& after, const std::vector<Verdict>& given);
     void sent(const ReplicaView& after, const Outgoing& out);
     void require(bool holds, const char* rule, const std::string& detail);
 
@@ -46,25 +46,29 @@ class ClusterInvariants {
     // The disk finished this unit; to be told before the replica hears Persisted.
     std::string synced(NodeId node, const Persist& unit);
     std::string stepped(NodeId node, const ReplicaView& before, const ReplicaView& after, const Update& update);
-    // The application of a node applies this entry, as the next one.
-    std::string applied(NodeId node, const EntryPtr& entry);
+    // The application of a node hears this verdict, as the next one.
+    std::string applied(NodeId node, const Verdict& verdict);
 
     // Up to here some master confirmed.
     Index decided() const { return Index(decided_.size()); }
     // The decided entry; index from 1 to decided().
     const EntryPtr& decided(Index index) const { return decided_[index.value - 1]; }
-    // The index of a client's decided WRITE; 0: there is none.
+    // Was the decided entry at this index cancelled?
+    bool cancelled(Index index) const { return cancelled_.count(index) != 0; }
+    // The index of a client's confirmed WRITE; 0: there is none.
     Index write_of(const ClientId& client, uint64_t sequence) const;
 
   private:
     struct Ledger {
-        std::vector<EntryPtr> entries;  // index 1 first
-        std::vector<EntryPtr> configs;  // those of them that are CONFIG
+        std::vector<EntryPtr> entries;   // index 1 first
+        std::vector<EntryPtr> configs;   // those of them that are CONFIG
+        std::map<Index, Index> cancels;  // the index a CANCEL here names, to the CANCEL's
         NodeState state;
         Index mark;
         Index last() const { return Index(entries.size()); }
         const Entry* at(Index i) const;
         void take(const Persist& unit);
+        void note(const EntryPtr& entry);
     };
     struct Member {
         Incarnation incarnation;
@@ -84,7 +88,11 @@ class ClusterInvariants {
     void masters(NodeId node, const ReplicaView& after);
     void appended(NodeId node, const Persist& unit);
     void meet(NodeId node, const EntryPtr& entry, Epoch previous);
-    void decide(NodeId node, Epoch epoch, Index upto);
+    void decide(NodeId node, Epoch epoch, Index upto, Index stored);
+    void decide_one(NodeId node, const Ledger& ledger, const EntryPtr& entry, Index stored);
+    void note_write(const Entry& entry);
+    void note_cancel(const Entry& entry);
+    void same_verdict(NodeId node, const Verdict& verdict);
     void acked_by_majority(NodeId node, const Entry& entry);
     bool majority(const std::vector<Voter>& voters, const Entry& entry) const;
     void sent(NodeId node, const Outgoing& out);
@@ -99,7 +107,7 @@ class ClusterInvariants {
     std::vector<Epoch> decided_in_;  // the master's epoch that confirmed it
     std::map<std::pair<ClientId, uint64_t>, Index> writes_;
     std::map<std::pair<ClientId, uint64_t>, Index> cancelled_writes_;
-    std::map<Index, Index> cancelled_;  // the index a decided CANCEL names, to the CANCEL's
+    std::map<Index, Index> cancelled_;  // decided by a CANCEL: its index
     std::string broken_;
 };
 

@@ -42,14 +42,12 @@ void Replica::Impl::send_heartbeats() {
 void Replica::Impl::handle(const Header& h, const HeartbeatAnswer& a) {
     bool old = a.epoch != state_.ballot && !ASSENT_MUTANT(heartbeat_answer_of_an_older_epoch_counted);
     if (role_ != Role::master || old) return;
-    Progress* p = progress_of(h);
-    if (!p) return;
-    Follower& f = followers_[h.from];
-    if (a.id > heartbeat_id_ || a.id <= f.answered) return;
-    f.answered = a.id;
+    Follower* f = follower(h);
+    if (!f || a.id > heartbeat_id_ || a.id <= f->answered) return;
+    f->answered = a.id;
     auto beat = std::find_if(beats_.begin(), beats_.end(), [&](const Beat& b) { return b.id == a.id; });
     if (beat == beats_.end()) return;
-    if (a.lease_granted) f.lease_sent = ASSENT_MUTANT(lease_counted_from_receipt) ? now_ : beat->sent;
+    if (a.lease_granted) f->lease_sent = ASSENT_MUTANT(lease_counted_from_receipt) ? now_ : beat->sent;
     uint64_t answered = majority_answered();
     auto heard = std::find_if(beats_.begin(), beats_.end(), [&](const Beat& b) { return b.id == answered; });
     if (heard != beats_.end()) majority_heard_us_ = std::max(majority_heard_us_, heard->sent.raw_us);
@@ -57,26 +55,23 @@ void Replica::Impl::handle(const Header& h, const HeartbeatAnswer& a) {
 
 uint64_t Replica::Impl::majority_answered() const {
     return majority_reached<uint64_t>(log_.config(), [this](const Voter& v) -> uint64_t {
-        auto f = followers_.find(v.node);
-        if (f == followers_.end() || (v.node != options_.node && f->second.progress.ledger != v.ledger)) return 0;
-        return f->second.answered;
+        const Follower* f = v.node == options_.node ? &followers_.at(v.node) : follower(v);
+        return f ? f->answered : 0;
     });
 }
 
-// Counted on whichever clock went further, from before the sending, and for a little less than was granted.
+// Counted on the unslewed clock and the time in suspend, from before the sending, and for a little less than was granted.
 bool Replica::Impl::lease_runs() const {
     if (options_.lease_us <= 0 || sealed_) return false;
     int64_t length = options_.lease_us * kLeasePercent / 100;
     if (ASSENT_MUTANT(lease_longer_than_granted)) length = options_.lease_us * 3 / 2;
     if (ASSENT_MUTANT(drift_of_clocks_ignored)) length = options_.lease_us;
     return is_majority(log_.config(), [&](const Voter& v) {
-        auto f = followers_.find(v.node);
         if (ASSENT_MUTANT(lease_counted_without_a_majority)) return true;
-        if (f == followers_.end() || !f->second.lease_sent) return false;
-        if (v.node != options_.node && f->second.progress.ledger != v.ledger) return false;
-        int64_t raw = now_.raw_us - f->second.lease_sent->raw_us;
-        int64_t boot = now_.boot_us - f->second.lease_sent->boot_us;
-        return (ASSENT_MUTANT(lease_counted_on_a_clock_that_stops) ? raw : std::max(raw, boot)) < length;
+        const Follower* f = v.node == options_.node ? &followers_.at(v.node) : follower(v);
+        if (!f || !f->lease_sent) return false;
+        if (ASSENT_MUTANT(lease_counted_on_a_clock_that_stops)) return now_.raw_us - f->lease_sent->raw_us < length;
+        return now_.awake_or_not_us() - f->lease_sent->awake_or_not_us() < length;
     });
 }
 
@@ -111,10 +106,12 @@ void Replica::Impl::handle(const Header& h, const Heartbeat& b) {
 
 // ---- reads
 
-// Until the EPOCH entry is confirmed the confirm index may lie below the predecessor's (R6).
+// Until the EPOCH entry is confirmed the confirm index may lie below the predecessor's, unless the first undecided entry
+// proves that it does not (R6).
 bool Replica::Impl::may_read() const {
-    Index reached = ASSENT_MUTANT(read_once_the_epoch_entry_is_stored) ? stored_ : confirm_;
-    return role_ == Role::master && !sealed_ && reached >= epoch_entry_;
+    if (role_ != Role::master || sealed_) return false;
+    if (ASSENT_MUTANT(read_once_the_epoch_entry_is_stored)) return stored_ >= epoch_entry_;
+    return confirm_ >= epoch_entry_ || (stored_ >= epoch_entry_ && never_confirmed(next(confirm_)));
 }
 
 void Replica::Impl::on(const event::Read& e) {
@@ -173,7 +170,7 @@ void Replica::Impl::lease_timers() {
         multicast(StepDown{state_.ballot});
         std::string why = concat("no majority answered for ", options_.master_timeout_us / 1000, " ms");
         freed(state_.ballot, why);
-    } else if (stored_ < epoch_entry_ && now() - master_since_us_ >= options_.master_timeout_us) {
+    } else if (stored_ < epoch_entry_ && now() - progress_us_ >= options_.master_timeout_us) {
         multicast(StepDown{state_.ballot});
         freed(state_.ballot, "the EPOCH entry could not be stored in time");
     }

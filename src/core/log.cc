@@ -50,6 +50,12 @@ const Config* Log::previous_config() const {
     return configs_.size() < 2 ? nullptr : configs_[configs_.size() - 2]->config.get();
 }
 
+std::vector<EntryPtr> Log::configs_from(Index index) const {
+    auto first = configs_.begin();
+    for (auto it = configs_.begin(); it != configs_.end() && (*it)->index <= index; ++it) first = it;
+    return {first, configs_.end()};
+}
+
 void Log::append(const EntryPtr& entry) {
     ASSENT_ASSERT(entry->index == next(last_.index));
     ASSENT_ASSERT(entry->epoch >= last_.epoch);

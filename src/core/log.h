@@ -1,5 +1,5 @@
-// The core's picture of its ledger: where each epoch begins, every CONFIG, and the entries above what the application
-// has applied. The bytes are the ledger's business.
+// The core's picture of its ledger: where each epoch begins, every CONFIG, and the entries that have no
+// verdict yet. The bytes are the ledger's business.
 #pragma once
 
 #include <deque>
@@ -10,6 +10,7 @@ namespace assent {
 
 class Log {
   public:
+    // `tail`: the entries after `released`.
     void restore(Position last, std::vector<Run> runs, std::vector<EntryPtr> configs, std::vector<EntryPtr> tail,
                  Index released);
 
@@ -27,6 +28,8 @@ class Log {
     // The newest CONFIG (empty if there is none), and the one before it (null if there is none).
     const Config& config() const;
     const Config* previous_config() const;
+    // The CONFIG in force at this index, and all later ones.
+    std::vector<EntryPtr> configs_from(Index index) const;
     EntryPtr first_config() const { return configs_.empty() ? nullptr : configs_.front(); }
 
     void append(const EntryPtr& entry);

@@ -88,7 +88,7 @@ struct Ack {
     Epoch epoch;
     Index durable;
     Index accepted;
-    std::vector<Index> rejected;
+    std::vector<Rejection> rejected;  // the lowest ones, at most kMaxRejections
 };
 
 struct Heartbeat {
@@ -119,10 +119,11 @@ struct Entries {
     Position previous;  // an entry that both have, or (0,0)
     std::vector<EntryPtr> entries;
     Position last;         // the server's last entry that matches the master of `epoch`
-    VerdictPair verdicts;  // a pair that fits what the asker has after these entries
+    VerdictPair verdicts;  // what the master announces; {0,0}: the server is not the master
 };
 
 constexpr size_t kMaxFetchRuns = 32;
+constexpr size_t kMaxRejections = 64;
 
 using Message = std::variant<Status, VoteRequest, Vote, Propose, Confirm, StepDown, Transfer, Ack, Heartbeat,
                              HeartbeatAnswer, Fetch, Entries>;

@@ -104,7 +104,7 @@ void Replica::Impl::refuse_queue(AnswerKind kind) {
     queue_bytes_ = 0;
 }
 
-EntryPtr Replica::Impl::make_write(Index index, event::Submit& s) const {
+std::shared_ptr<Entry> Replica::Impl::make_write(Index index, event::Submit& s) const {
     auto entry = std::make_shared<Entry>();
     entry->index = index;
     entry->epoch = state_.ballot;
@@ -122,7 +122,7 @@ void Replica::Impl::propose_queued() {
     uint64_t in_flight = sent_sequence_ - self_delivered_;
     while (!queue_.empty() && may_propose() && in_flight < options_.proposals_in_flight &&
            undecided_bytes() < options_.undecided_bytes) {
-        std::vector<EntryPtr> batch;
+        std::vector<std::shared_ptr<Entry>> batch;
         uint64_t bytes = 0;
         while (!queue_.empty()) {
             event::Submit& s = queue_.front();
@@ -150,15 +150,16 @@ void Replica::Impl::propose_queued() {
     }
 }
 
-void Replica::Impl::propose(const std::vector<EntryPtr>& batch) {
+void Replica::Impl::propose(const std::vector<std::shared_ptr<Entry>>& batch) {
     Propose p;
     p.epoch = state_.ballot;
     p.previous = log_.last();
-    for (const EntryPtr& e : batch) append(e);
-    bool too_large = batch.size() == 1 && batch.front()->data.size() > options_.cpg_entry_bytes;
-    if (!too_large) p.entries = batch;
-    p.last = log_.last().index;
     p.verdicts = announced();
+    batch.front()->announced = p.verdicts;
+    for (const auto& e : batch) append(e);
+    bool too_large = batch.size() == 1 && batch.front()->data.size() > options_.cpg_entry_bytes;
+    if (!too_large) p.entries.assign(batch.begin(), batch.end());
+    p.last = log_.last().index;
     confirm_at_us_ = kNever;
     multicast(std::move(p));
 }

@@ -15,20 +15,22 @@ bool Replica::is_master() const { return impl_->role_ == Role::master; }
 NodeId Replica::master() const { return impl_->master_; }
 Index Replica::confirmed() const { return impl_->confirm_; }
 Index Replica::applied() const { return impl_->applied_; }
+VerdictPair Replica::handed() const { return {impl_->handed_, impl_->handed_stored_}; }
 std::optional<Epoch> Replica::epoch_at(Index index) const { return impl_->log_.epoch_at(index); }
 EntryPtr Replica::entry(Index index) const { return impl_->log_.entry(index); }
 const ClientTable& Replica::clients() const { return impl_->clients_; }
 
 Replica::Impl::Impl(const Options& options, Recovered&& r)
-    : options_(options), state_(r.state), clients_(std::move(r.clients)), confirm_(r.applied), handed_(r.applied),
-      applied_(r.applied), durability_(r.last.index, r.mark), rng_(options.random_seed), mark_(r.mark),
-      saved_mark_(r.mark) {
-    ASSENT_ASSERT(r.applied <= r.last.index);
+    : options_(options), state_(r.state), clients_(std::move(r.clients)), confirm_(r.decided().confirm),
+      handed_(r.decided().confirm), handed_stored_(r.decided().stored), applied_(r.applied),
+      durability_(r.last.index, r.mark), rng_(options.random_seed), mark_(r.mark), saved_mark_(r.mark),
+      stored_(r.decided().stored) {
+    ASSENT_ASSERT(applied_ <= handed_ && handed_ <= r.last.index);
     ASSENT_ASSERT(state_.node == options_.node);
-    log_.restore(r.last, std::move(r.runs), std::move(r.configs), std::move(r.tail), r.applied);
+    log_.restore(r.last, std::move(r.runs), std::move(r.configs), r.tail(), handed_);
     for (Index i = next(handed_); i <= log_.last().index; i = next(i)) {
         if (ASSENT_MUTANT(undecided_writes_not_looked_up_at_a_start)) break;
-        if (auto id = write_id(*log_.entry(i))) undecided_.try_emplace(*id, i);
+        note_undecided(log_.entry(i));
     }
 }
 
@@ -39,7 +41,16 @@ std::optional<WriteId> Replica::Impl::write_id(const Entry& e) {
     return std::nullopt;
 }
 
+void Replica::Impl::note_undecided(const EntryPtr& e) {
+    if (auto id = write_id(*e)) undecided_.try_emplace(*id, e->index);
+    if (e->kind == EntryKind::cancel && e->cancel.index > handed_) cancels_.try_emplace(e->cancel.index, e);
+}
+
 void Replica::Impl::forget_undecided(const Entry& e) {
+    if (e.kind == EntryKind::cancel) {
+        auto named = cancels_.find(e.cancel.index);
+        if (named != cancels_.end() && named->second->index == e.index) cancels_.erase(named);
+    }
     auto id = write_id(e);
     if (!id) return;
     auto found = undecided_.find(*id);
@@ -50,7 +61,7 @@ Update Replica::Impl::step(Now now, Event event) {
     update_ = Update();
     if (ASSENT_MUTANT(time_read_before_the_pause) && std::holds_alternative<event::Read>(event)) now = now_;
     now_.raw_us = std::max(now_.raw_us, now.raw_us);
-    now_.boot_us = std::max(now_.boot_us, now.boot_us);
+    now_.suspended_us = std::max(now_.suspended_us, now.suspended_us);
     std::visit([this](auto& e) { on(e); }, event);
     finish_step();
     update_.deadline_us = next_deadline();
@@ -60,6 +71,7 @@ Update Replica::Impl::step(Now now, Event event) {
 // The persist is made before anything is counted, so that what was cut in this step counts for nothing in it.
 void Replica::Impl::finish_step() {
     advance_mark();
+    if (role_ == Role::master) cancel_rejected();
     bool mark_moved = mark_ != saved_mark_;
     if (state_dirty_ || truncated_from_ || !appended_.empty() || mark_moved) {
         Persist p;
@@ -78,6 +90,7 @@ void Replica::Impl::finish_step() {
         saved_mark_ = mark_;
     }
     if (role_ == Role::master) tally();
+    offer_again();
     hand_over();
     if (role_ == Role::master) {
         handover_progress();
@@ -98,12 +111,7 @@ void Replica::Impl::on(const event::Start&) {
     start_wait_until_us_ = now() + static_cast<int64_t>(state_.longest_lease_us);
     if (ASSENT_MUTANT(votes_at_once_after_a_restart)) start_wait_until_us_ = 0;
     next_status_us_ = now();
-    if (!options_.accept_at_once && !ASSENT_MUTANT(entries_not_offered_again_after_a_restart)) {
-        // What the application was asked before the restart, and did not answer durably, is offered again (R5).
-        for (Index i = next(std::max(mark_, handed_)); i <= log_.last().index; i = next(i)) {
-            if (EntryPtr e = log_.entry(i); e->kind == EntryKind::write) update_.prepare.push_back(e);
-        }
-    }
+    if (!ASSENT_MUTANT(entries_not_offered_again_after_a_restart)) ask_application();
     say(concat("start: ballot ", state_.ballot, ", last ", log_.last(), ", applied ", applied_, ", accepted ", mark_,
                state_.cluster ? "" : ", no cluster yet"));
     if (ASSENT_MUTANT(mastership_resumed_after_a_restart) && state_.voted_for == options_.node &&
@@ -175,12 +183,32 @@ void Replica::Impl::on(const event::Persisted& e) {
     }
 }
 
-void Replica::Impl::on(const event::Accepted& e) { app_accepted_ = std::max(app_accepted_, e.upto); }
+void Replica::Impl::on(const event::Opinions& e) {
+    auto asked = [this](Index i) { return i > handed_ && i > mark_ && i <= log_.last().index; };
+    for (Index i : e.accepted) {
+        if (asked(i)) opinions_.accept(i);
+    }
+    for (const Rejection& r : e.rejected) {
+        if (!asked(r.index)) continue;
+        say(concat("the application rejects ", r.index, ": ", r.reason));
+        opinions_.reject(r);
+        if (offer_again_us_ == kNever) offer_again_us_ = now() + options_.master_timeout_us;
+    }
+}
+
+void Replica::Impl::on(const event::Attached& e) {
+    ASSENT_ASSERT(e.applied <= handed_);
+    ++application_runs_;
+    applied_ = e.applied;
+    opinions_.clear();
+    offer_again_us_ = kNever;
+    ask_application();
+}
 
 void Replica::Impl::on(const event::Applied& e) {
     ASSENT_ASSERT(e.upto <= handed_);
     applied_ = std::max(applied_, e.upto);
-    log_.release(applied_);
+    while (!unapplied_.empty() && unapplied_.front().upto <= applied_) unapplied_.pop_front();
 }
 
 void Replica::Impl::on(const event::Flush&) {
@@ -310,7 +338,8 @@ void Replica::Impl::emit(NodeId to, Message m) {
 void Replica::Impl::append(const EntryPtr& e) {
     log_.append(e);
     appended_.push_back(e);
-    if (auto id = write_id(*e)) undecided_.try_emplace(*id, e->index);
+    note_undecided(e);
+    if (e->announced.confirm) decide(e->announced);
     if (e->kind == EntryKind::config)
         say(concat("CONFIG at ", e->position(), ": ", e->config->voters.size(), " voters"));
     if (!options_.accept_at_once && e->kind == EntryKind::write) update_.prepare.push_back(e);
@@ -334,8 +363,9 @@ void Replica::Impl::truncate(Index from, const std::string& why) {
     truncated_from_ = truncated_from_ ? std::min(truncated_from_, from) : from;
     if (!ASSENT_MUTANT(accept_outlives_the_entry)) mark_ = std::min(mark_, prior(from));
     saved_mark_ = std::min(saved_mark_, prior(from));
-    app_accepted_ = std::min(app_accepted_, prior(from));
+    opinions_.cut(from);
     if (ASSENT_MUTANT(withdraw_not_told_to_the_application)) return;
+    std::erase_if(update_.prepare, [from](const EntryPtr& e) { return e->index >= from; });
     update_.withdraw_from = update_.withdraw_from ? std::min(update_.withdraw_from, from) : from;
 }
 
@@ -357,6 +387,7 @@ int64_t Replica::Impl::next_deadline() const {
         if (handover_) by(handover_->until_us);
     }
     if (fetching_) by(fetch_until_us_);
+    by(offer_again_us_);
     if (!queue_.empty()) by(own_overdue_us());
     return std::max(at, now() + 100);
 }

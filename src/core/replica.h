@@ -44,7 +44,9 @@ struct ReplicaView {
     Index mark;        // accepted and durable
     Index stored;
     Index confirmed;
-    Index applied;
+    Index handed;   // verdicts given out
+    Index applied;  // within one run of the application it never goes back
+    uint64_t application_runs = 0;
     Index epoch_entry;    // a master's own EPOCH entry
     bool lease = false;   // the master's lease ran at the last event
     bool sealed = false;  // the master hands over
@@ -70,9 +72,12 @@ class Replica {
     NodeId master() const;  // 0: none known
     Index confirmed() const;
     Index applied() const;
+    // Up to `confirm` all verdicts have been given out; every CANCEL that names one of those entries and is durable here
+    // counts. For an application that needs older ones again: VerdictReader::announce({confirm, the ledger's end}).
+    VerdictPair handed() const;
     // The epoch of the entry at this index, if the ledger has it.
     std::optional<Epoch> epoch_at(Index index) const;
-    // An entry still in memory (above the applied index), else null.
+    // An entry still in memory (without a verdict), else null.
     EntryPtr entry(Index index) const;
     const ClientTable& clients() const;
 

@@ -4,7 +4,9 @@
 //   lease.cc        R8: heartbeats, leases, reads
 //   proposals.cc    the master's side of a write: queue, batches, PROPOSE, duplicates (R10)
 //   replication.cc  R3: what a follower appends and truncates, FETCH and ENTRIES
-//   tally.cc        R4-R7: durable and accepted, ACK, stored, confirm, verdicts
+//   tally.cc        R4-R7: durable and accepted, ACK, stored, confirm
+//   verdicts.cc     R7: what is known to be decided, and when the application hears of it
+//   cancel.cc       R7: when a rejected entry may be cancelled
 //   membership.cc   R9: the first CONFIG
 //   handover.cc     giving mastership up or away
 #pragma once
@@ -18,6 +20,7 @@
 #include "core/assert.h"
 #include "core/durability.h"
 #include "core/log.h"
+#include "core/opinions.h"
 #include "core/quorum.h"
 #include "core/replica.h"
 #include "core/text.h"
@@ -44,12 +47,14 @@ class Replica::Impl {
     Role role_ = Role::follower;
     Log log_;
     ClientTable clients_;
-    Index confirm_;  // greatest index known confirmed
-    Index handed_;   // verdicts given to the application: confirmed, and durable here
+    Index confirm_;        // greatest index known confirmed
+    Index handed_;         // verdicts given out: decided, and durable here
+    Index handed_stored_;  // the stored index they were decided with
     Index applied_;
     NodeId master_;  // of the ballot's epoch; 0: none known
 
   private:
+    struct Follower;
     // ---- replica.cc
     void on(const event::Start&);
     void on(const event::View&);
@@ -60,7 +65,8 @@ class Replica::Impl {
     void on(const event::Application&);
     void on(event::Received&);
     void on(const event::Persisted&);
-    void on(const event::Accepted&);
+    void on(const event::Opinions&);
+    void on(const event::Attached&);
     void on(const event::Applied&);
     void on(event::EntriesRead&);
     void on(event::Submit&);
@@ -91,6 +97,7 @@ class Replica::Impl {
     void append(const EntryPtr&);
     void truncate(Index from, const std::string& why);
     static std::optional<WriteId> write_id(const Entry&);
+    void note_undecided(const EntryPtr&);
     void forget_undecided(const Entry&);
     PersistSeq this_persist() const { return PersistSeq(durability_.issued().value + 1); }
     bool ballot_durable() const { return !state_dirty_ && durability_.completed() >= state_seq_; }
@@ -134,15 +141,16 @@ class Replica::Impl {
 
     // ---- proposals.cc
     void propose_queued();
-    void propose(const std::vector<EntryPtr>& batch);
+    void propose(const std::vector<std::shared_ptr<Entry>>& batch);
     bool queued(const WriteId&) const;
-    EntryPtr make_write(Index index, event::Submit& submit) const;
+    std::shared_ptr<Entry> make_write(Index index, event::Submit& submit) const;
     bool may_propose() const;
     uint64_t undecided_bytes() const { return log_.bytes_above(handed_); }
+    uint64_t unapplied_bytes() const { return unapplied_.empty() ? 0 : handed_bytes_ - unapplied_.front().before; }
     void refuse_queue(AnswerKind);
     bool decided_already(Token, const WriteId&);
-    void answer(Token token, AnswerKind kind, Index index = Index(), Epoch epoch = Epoch()) {
-        update_.answers.push_back({token, kind, index, epoch});
+    void answer(Token token, AnswerKind kind, Index index = Index(), Epoch epoch = Epoch(), std::string reason = {}) {
+        update_.answers.push_back({token, kind, index, epoch, std::move(reason)});
     }
 
     // ---- replication.cc
@@ -170,12 +178,26 @@ class Replica::Impl {
     Index own_durable() const;  // what an ack may say: durable, and matching the ballot's master
     Index own_accepted() const;
     void tally();
-    void confirm_to(Index);
-    void hand_over();  // verdicts to the application
-    void learn(const VerdictPair&);
-    void use_pairs();
+    void move_confirm(Index accepted);
+    void ask_application();  // anew, for what it has not durably accepted
+    void offer_again();      // what it rejected
     VerdictPair announced() const;
-    Progress* progress_of(const Header&);
+    Follower* follower(const Header&);
+    const Follower* follower(const Voter&) const;
+
+    // ---- verdicts.cc
+    void learn(const VerdictPair&);   // of the ballot's master: counts once this ledger matches up to its stored index
+    void decide(const VerdictPair&);  // counts at once
+    void hand_over();
+    void hand_over(Index, Index stored);
+    EntryPtr cancel_of(Index, Index stored) const;
+
+    // ---- cancel.cc
+    void cancel_rejected();
+    bool rejects(const Voter&, Index) const;
+    bool rejecters_in_the_way(Index) const;
+    bool never_confirmed(Index) const;
+    std::string reason_of(Index) const;
 
     // ---- membership.cc
     void consider_founding();
@@ -203,7 +225,6 @@ class Replica::Impl {
     PersistSeq state_seq_;  // the last persist that carried the state
     Index mark_;            // accepted, durable or on its way
     Index saved_mark_;      // as last given to the ledger
-    Index app_accepted_;    // attached applications: last Accepted
     std::vector<EntryPtr> appended_;
     Index truncated_from_;
 
@@ -225,6 +246,10 @@ class Replica::Impl {
     std::vector<ListedNode> nodelist_;
     std::vector<NodeId> links_;
     bool app_healthy_ = true;
+    Opinions opinions_;
+    int64_t offer_again_us_ = kNever;
+    uint64_t application_runs_ = 0;
+    std::vector<Rejection> rejections() const;  // as an ack says them
     struct Peer {
         Incarnation incarnation;
         std::deque<Incarnation> replaced;
@@ -285,14 +310,15 @@ class Replica::Impl {
     // ---- mastership
     struct Follower {
         Progress progress;
-        uint64_t answered = 0;          // greatest heartbeat id answered
-        std::optional<Now> lease_sent;  // when the newest one that granted a lease was sent
+        std::vector<Rejection> rejected;  // as its last ACK says
+        uint64_t answered = 0;            // greatest heartbeat id answered
+        std::optional<Now> lease_sent;    // when the newest one that granted a lease was sent
     };
     std::map<NodeId, Follower> followers_;
     Index epoch_entry_;
     bool sealed_ = false;
-    int64_t master_since_us_ = 0;
     int64_t majority_heard_us_ = 0;
+    int64_t progress_us_ = 0;         // when a voter last had more of the ledger durable
     int64_t confirm_at_us_ = kNever;  // send a CONFIRM unless a PROPOSE carried it
     struct Handover {
         NodeId target;
@@ -311,9 +337,15 @@ class Replica::Impl {
     // ---- following
     Index matched_;
     Index stored_;
-    std::optional<VerdictPair> first_pair_;  // not reached yet
-    std::optional<VerdictPair> latest_pair_;
-    bool pair_heard_ = false;  // in this epoch: from then on what the tail may hold is bounded
+    VerdictPair pending_pair_;           // the latest that this ledger has not reached yet
+    std::deque<VerdictPair> decided_;    // pairs that count, not durable here up to their stored index yet
+    std::map<Index, EntryPtr> cancels_;  // in the ledger, naming an index above handed_, by that index
+    struct Unapplied {
+        Index upto;
+        uint64_t before;  // handed_bytes_ before it
+    };
+    std::deque<Unapplied> unapplied_;  // steps' verdicts that the application has not applied all of
+    uint64_t handed_bytes_ = 0;        // weight of all entries ever handed out
     std::deque<Propose> held_proposals_;
     uint64_t held_proposal_bytes_ = 0;
     Position behind_;  // a heartbeat's last entry that was missing
@@ -330,7 +362,8 @@ class Replica::Impl {
         Epoch epoch;
         Index durable;
         Index accepted;
-        auto operator<=>(const Acked&) const = default;
+        std::vector<Rejection> rejected;
+        bool operator==(const Acked&) const = default;
     } acked_;
 };
 

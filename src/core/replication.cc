@@ -45,9 +45,7 @@ bool Replica::Impl::follow(const Header& h, Epoch epoch, bool from_master) {
 void Replica::Impl::leave_epoch() {
     master_ = NodeId();
     if (!ASSENT_MUTANT(match_kept_over_epochs)) matched_ = Index();
-    first_pair_.reset();
-    latest_pair_.reset();
-    pair_heard_ = false;
+    pending_pair_ = VerdictPair();
     if (!ASSENT_MUTANT(proposals_held_over_epochs)) held_proposals_.clear();
     held_proposal_bytes_ = 0;
     behind_ = Position();
@@ -102,8 +100,11 @@ bool Replica::Impl::take_entries(const Position& previous, const std::vector<Ent
     return true;
 }
 
-// Until the master has announced a pair nothing here can be decided, and its EPOCH entry must find room.
-bool Replica::Impl::tail_full() const { return pair_heard_ && log_.bytes_above(handed_) > options_.tail_bytes; }
+// The disk is that far behind. (What is durable and undecided is bounded by what masters propose beyond their confirm
+// index.)
+bool Replica::Impl::tail_full() const {
+    return log_.bytes_above(std::max(durability_.durable(), handed_)) > options_.tail_bytes;
+}
 
 void Replica::Impl::hold_proposal(Propose&& p) {
     uint64_t bytes = 64;
@@ -128,14 +129,14 @@ void Replica::Impl::take_held_proposals() {
 
 void Replica::Impl::matched_to(Index upto) {
     matched_ = std::max(matched_, std::min(upto, log_.last().index));
-    use_pairs();
+    if (pending_pair_.confirm && pending_pair_.stored <= matched_) decide(std::exchange(pending_pair_, VerdictPair()));
 }
 
 // ---- FETCH, ENTRIES
 
 void Replica::Impl::fetch(const std::string& why) {
     if (fetching_ || role_ != Role::follower || !master_) return;
-    if (tail_full() && matched_ == log_.last().index) return;  // verdicts have to come first
+    if (tail_full()) return;  // the disk has to come first
     std::vector<NodeId> servers = {master_};
     for (NodeId n : links_) {
         if (n != master_ && in_view(n)) servers.push_back(n);
@@ -195,6 +196,8 @@ void Replica::Impl::serve_fetch(NodeId to, const Fetch& f) {
         parked_[to] = {f, now() + kParkedUs};  // until the next sync
         return;
     }
+    // What a follower has above what it acked may be anybody's: the asker would take it for this master's.
+    if (role_ != Role::master && previous.index > limit) previous = {*log_.epoch_at(limit), limit};
     Entries none;
     none.epoch = f.epoch;
     none.id = f.id;
@@ -223,9 +226,7 @@ void Replica::Impl::on(event::EntriesRead& e) {
     m.previous = e.previous;
     m.entries = std::move(e.entries);
     m.last = {*log_.epoch_at(limit), limit};
-    // A lower pair that fits the asker's ledger after these entries (R7).
-    VerdictPair pair = announced();
-    m.verdicts = {std::min(pair.confirm, upto), std::min(pair.stored, upto)};
+    m.verdicts = announced();
     send(e.to, std::move(m), ballot_seq());
 }
 
@@ -238,8 +239,7 @@ void Replica::Impl::handle(const Header& h, Entries& m) {
         say(concat("ENTRIES of node ", h.from, " after ", m.previous, " do not fit: mine ends at ", log_.last()));
         return;
     }
-    // Not all of them may have found room.
-    learn({std::min(m.verdicts.confirm, matched_), std::min(m.verdicts.stored, matched_)});
+    learn(m.verdicts);
     take_held_proposals();
     if (m.last.index > log_.last().index) {
         fetch("");

@@ -22,7 +22,9 @@ ReplicaView Replica::Impl::view() const {
     v.mark = durability_.mark();
     v.stored = stored_;
     v.confirmed = confirm_;
+    v.handed = handed_;
     v.applied = applied_;
+    v.application_runs = application_runs_;
     v.epoch_entry = role_ == Role::master ? epoch_entry_ : Index();
     v.lease = role_ == Role::master && lease_runs();
     v.sealed = sealed_;

@@ -113,15 +113,30 @@ struct Entry {
     ClientId client;                       // WRITE; random 0: nobody's
     uint64_t sequence = 0;                 // WRITE; from 1
     uint64_t first_unanswered = 0;         // WRITE; the client needs no outcome below it any more
-    std::string data;                      // WRITE
+    std::string data;                      // WRITE; CANCEL: the reason, for people
     std::shared_ptr<const Config> config;  // CONFIG
     CancelTarget cancel;                   // CANCEL
+    VerdictPair announced;                 // the first of a batch: what its master had announced before it; else {0,0}
 
     Position position() const { return {epoch, index}; }
 };
 
 // Entries are made once and then shared: by ledger, network, application and core, over threads, never changed.
 using EntryPtr = std::shared_ptr<const Entry>;
+
+// What became of an entry: `cancel` is the CANCEL that names it; null: it is confirmed.
+struct Verdict {
+    EntryPtr entry;
+    EntryPtr cancel;
+};
+
+// The application here cannot take the write at this index.
+struct Rejection {
+    Index index;
+    std::string reason;  // for people; at most kMaxReasonBytes
+    bool operator==(const Rejection&) const = default;
+};
+constexpr size_t kMaxReasonBytes = 256;
 
 // Bytes an entry counts for wherever a bound is kept.
 inline uint64_t weight(const Entry& e) { return 96 + e.data.size() + (e.config ? 24 * e.config->voters.size() : 0); }
@@ -144,10 +159,12 @@ struct NodeState {
     bool operator==(const NodeState&) const = default;
 };
 
-// The core's two clocks, in microseconds, both read at one moment. CLOCK_MONOTONIC_RAW and CLOCK_BOOTTIME (R8).
+// The core's clocks, in microseconds, read at one moment: CLOCK_MONOTONIC_RAW, which nobody slews, and the time spent in
+// suspend, which it does not count. Their sum is what a lease is counted on (R8).
 struct Now {
     int64_t raw_us = 0;
-    int64_t boot_us = 0;
+    int64_t suspended_us = 0;
+    int64_t awake_or_not_us() const { return raw_us + suspended_us; }
 };
 
 // "(4,181)": epoch, index.

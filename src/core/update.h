@@ -37,7 +37,7 @@ struct Serve {
 
 enum class AnswerKind : uint8_t {
     confirmed,   // the write is confirmed at index, epoch; its result comes from the application
-    cancelled,   // it will never take effect
+    cancelled,   // it will never take effect, says the CANCEL at index
     unknown,     // it may be confirmed later, or never (withdrawn here, or too old to be known)
     not_master,  // nothing was done, or the read could not be finished: ask the master
     busy,        // nothing was done: too much is undecided
@@ -51,6 +51,7 @@ struct Answer {
     AnswerKind kind = AnswerKind::unknown;
     Index index;
     Epoch epoch;
+    std::string reason;  // cancelled: why, if it is known here
 };
 
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
@@ -58,9 +59,9 @@ constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 struct Update {
     std::optional<Persist> persist;
     std::vector<Outgoing> messages;
-    std::vector<EntryPtr> prepare;    // ask the application (never filled with Options::accept_at_once)
-    Index withdraw_from;              // the application forgets what it prepared from here on; 0: nothing
-    std::vector<EntryPtr> confirmed;  // verdicts, every kind of entry, in index order without holes
+    Index withdraw_from;            // the application forgets what it prepared from here on; 0: nothing
+    std::vector<EntryPtr> prepare;  // ask the application, maybe once more (never filled with Options::accept_at_once)
+    std::vector<Verdict> verdicts;  // every kind of entry, in index order without holes, durable here
     std::vector<Serve> serve;
     std::vector<Answer> answers;
     int64_t deadline_us = kNever;        // call with Tick at this CLOCK_MONOTONIC_RAW time at the latest

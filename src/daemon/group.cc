@@ -35,6 +35,24 @@ std::unique_ptr<Application> open_application([[maybe_unused]] const std::string
 #endif
 }
 
+// A cancelled write only moves the applied index.
+std::vector<EntryPtr> to_apply(std::vector<Verdict> verdicts) {
+    std::vector<EntryPtr> entries;
+    entries.reserve(verdicts.size());
+    for (Verdict& v : verdicts) {
+        if (v.cancel) {
+            auto nothing = std::make_shared<Entry>();
+            nothing->index = v.entry->index;
+            nothing->epoch = v.entry->epoch;
+            nothing->kind = EntryKind::cancel;
+            entries.push_back(std::move(nothing));
+        } else {
+            entries.push_back(std::move(v.entry));
+        }
+    }
+    return entries;
+}
+
 }  // namespace
 
 Group::Group(Loop& loop, Corosync& corosync, ledger::Env& env, const GroupOptions& options, GroupPorts ports)
@@ -74,7 +92,13 @@ Group::Group(Loop& loop, Corosync& corosync, ledger::Env& env, const GroupOption
     core.fresh_cluster = {random_u64(), random_u64()};
     core.random_seed = random_u64();
     Recovered recovered(core, opened.state, opened.mark, applied);
-    ledger_->for_each([&](const EntryPtr& e) { recovered.add(e); });
+    VerdictReader unapplied(applied);
+    ledger_->for_each([&](const EntryPtr& e) {
+        recovered.add(e);
+        unapplied.add(e);
+    });
+    recovered.finish();
+    unapplied.announce(recovered.decided());
     replica_ = std::make_unique<Replica>(core, std::move(recovered));
     requests_ = std::make_unique<Requests>(options_.node, name(), options_.request_timeout_us, request_hooks());
     runner_ = std::make_unique<ApplicationRunner>(std::move(application), RunnerOptions());
@@ -82,6 +106,7 @@ Group::Group(Loop& loop, Corosync& corosync, ledger::Env& env, const GroupOption
     loop_.add_fd(ledger_->event_fd(), Priority::high, EPOLLIN, [this](uint32_t) { on_ledger(); });
     loop_.add_fd(runner_->event_fd(), Priority::high, EPOLLIN, [this](uint32_t) { on_application(); });
     hook_ = loop_.on_batch_end([this] { on_batch_end(); });
+    runner_->apply(to_apply(unapplied.take()));
     post(event::Start{});
 
     CpgCallbacks cpg;
@@ -146,7 +171,7 @@ void Group::drain() {
 void Group::perform(Update&& u) {
     if (u.persist) ledger_->submit(std::move(*u.persist));
     for (Outgoing& out : u.messages) send(std::move(out));
-    if (!u.confirmed.empty()) runner_->apply(std::move(u.confirmed));
+    if (!u.verdicts.empty()) runner_->apply(to_apply(std::move(u.verdicts)));
     for (const Serve& s : u.serve) serve(s);
     for (const std::string& line : u.decisions) ASSENT_NOTICE("group %s: %s", name().c_str(), line.c_str());
     for (const Answer& a : u.answers) requests_->on_answer(a, raw_now_us());

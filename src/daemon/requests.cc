@@ -230,7 +230,9 @@ void Requests::on_answer(const Answer& a, int64_t now_us) {
         case AnswerKind::cancelled:
             p.index = a.index;
             p.epoch = a.epoch;
-            finish(key, pb::CANCELLED, "the write will never take effect: another entry took its place");
+            finish(key, pb::CANCELLED,
+                   a.reason.empty() ? "the write will never take effect"
+                                    : concat("a majority of applications cannot take the write: ", a.reason));
             return;
         case AnswerKind::read_ready:
             ++counters_.reads_master;

@@ -44,6 +44,8 @@ void fill(const Entry& entry, pb::Entry& head) {
         fill_voters(entry.config->voters, config->mutable_voters());
         fill_voters(entry.config->outgoing, config->mutable_outgoing());
     }
+    head.set_announced_confirm(entry.announced.confirm.value);
+    head.set_announced_stored(entry.announced.stored.value);
     if (entry.cancel != CancelTarget{}) {
         pb::CancelTarget* cancel = head.mutable_cancel();
         cancel->set_index(entry.cancel.index.value);
@@ -58,6 +60,8 @@ const char* fault(const pb::Entry& head) {
     if (head.index() == 0) return "it has index 0";
     if (head.kind() < pb::ENTRY_WRITE || head.kind() > pb::ENTRY_CANCEL) return "its kind is unknown";
     if (head.kind() == pb::ENTRY_CONFIG && head.config().voters().empty()) return "it is a CONFIG without voters";
+    if (head.announced_confirm() > head.announced_stored() || head.announced_stored() >= head.index())
+        return "it announces what cannot be";
     if (head.config().voters_size() > kMaxVoters || head.config().outgoing_size() > kMaxVoters)
         return "it has more than 255 voters";
     return nullptr;
@@ -77,6 +81,7 @@ EntryPtr entry_of(const pb::Entry& head, std::string_view data) {
         entry->config = std::make_shared<Config>(
             Config{{c.cluster_high(), c.cluster_low()}, voters_of(c.voters()), voters_of(c.outgoing())});
     }
+    entry->announced = {Index(head.announced_confirm()), Index(head.announced_stored())};
     if (head.has_cancel()) {
         const pb::CancelTarget& c = head.cancel();
         entry->cancel = {Index(c.index()), {Index(c.client_birth()), c.client_random()}, c.sequence()};

@@ -4,8 +4,7 @@ namespace assent::wire {
 
 namespace {
 
-constexpr int kMaxNodes = 1024;       // in a STATUS
-constexpr int kMaxRejected = 65'536;  // in an ACK
+constexpr int kMaxNodes = 1024;  // in a STATUS
 
 void fill(const Position& from, pb::Position* to) {
     to->set_epoch(from.epoch.value);
@@ -80,7 +79,11 @@ struct Fill {
         b.set_epoch(m.epoch.value);
         b.set_durable(m.durable.value);
         b.set_accepted(m.accepted.value);
-        for (Index index : m.rejected) b.add_rejected(index.value);
+        for (const Rejection& r : m.rejected) {
+            pb::Rejection* to_reject = b.add_rejected();
+            to_reject->set_index(r.index.value);
+            to_reject->set_reason(r.reason);
+        }
     }
     void operator()(const Heartbeat& m) const {
         pb::Heartbeat& b = *to.mutable_heartbeat();
@@ -141,9 +144,12 @@ Result<Message> status_of(const pb::Status& b) {
 }
 
 Result<Message> ack_of(const pb::Ack& b) {
-    if (b.rejected_size() > kMaxRejected) return too_long("rejected entries");
+    if (b.rejected_size() > int(kMaxRejections)) return too_long("rejected entries");
     Ack m{Epoch(b.epoch()), Index(b.durable()), Index(b.accepted()), {}};
-    for (uint64_t index : b.rejected()) m.rejected.emplace_back(index);
+    for (const pb::Rejection& r : b.rejected()) {
+        if (r.reason().size() > kMaxReasonBytes) return Error{"malformed message: a reason is too long"};
+        m.rejected.push_back({Index(r.index()), r.reason()});
+    }
     return Message(std::move(m));
 }
 

@@ -7,7 +7,7 @@
 namespace assent {
 namespace {
 
-Entry entry(uint64_t index, EntryKind kind, ClientId client, uint64_t sequence) {
+Verdict entry(uint64_t index, EntryKind kind, ClientId client, uint64_t sequence) {
     Entry e;
     e.index = Index(index);
     e.epoch = Epoch(1);
@@ -20,7 +20,7 @@ Entry entry(uint64_t index, EntryKind kind, ClientId client, uint64_t sequence) 
         e.sequence = sequence;
         e.first_unanswered = 1;
     }
-    return e;
+    return {std::make_shared<const Entry>(e), nullptr};
 }
 
 void comes_too_late(EntryKind kind) {

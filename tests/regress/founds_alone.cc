@@ -20,7 +20,7 @@ TEST(FoundsAlone, WhenQuorateAndThenConfirms) {
     ASSERT_EQ(answers.size(), 1u);
     EXPECT_EQ(answers[0].kind, AnswerKind::confirmed);
     EXPECT_EQ(answers[0].index, Index(3));
-    EXPECT_EQ(b.confirmed().size(), 3u);  // CONFIG, EPOCH, the write
+    EXPECT_EQ(b.verdicts().size(), 3u);  // CONFIG, EPOCH, the write
 }
 
 TEST(FoundsAlone, WhenTheNodelistComesLast) {

@@ -1,5 +1,5 @@
 // What went wrong: a follower with a full tail of undecided entries took neither what could decide them nor verdicts.
-// The mend: the bound holds from the epoch's first pair on, and a lower pair that fits what is here is used at once.
+// The mend: the bound is on what its disk has not taken yet, and the entries themselves bring the verdicts.
 #include <gtest/gtest.h>
 
 #include "../unit/replica_bench.h"
@@ -21,22 +21,18 @@ EntryPtr entry(uint64_t index, uint64_t epoch, EntryKind kind = EntryKind::write
 // Room for two writes, and not for a third one.
 constexpr uint64_t kSmallTail = 600;
 
-Bench follower(uint64_t tail_bytes, const std::vector<EntryPtr>& more = {}) {
+Bench follower() {
     Options options = Bench::usual_options();
-    options.tail_bytes = tail_bytes;
-    NodeState state = Bench::member();
-    if (!more.empty()) state.ballot = more.back()->epoch;
-    std::vector<EntryPtr> ledger = Bench::founded(3);
-    ledger.insert(ledger.end(), more.begin(), more.end());
-    Bench b(3, state, ledger, Index(0), options);
+    options.tail_bytes = kSmallTail;
+    Bench b(3, Bench::member(), Bench::founded(3), Index(0), options);
     b.all_here();
     b.give(event::Links{{NodeId(2), NodeId(3)}});
     return b;
 }
 
-Propose proposal(uint64_t epoch, Position previous, std::vector<EntryPtr> entries, VerdictPair verdicts) {
+Propose proposal(Position previous, std::vector<EntryPtr> entries, VerdictPair verdicts) {
     Propose p;
-    p.epoch = Epoch(epoch);
+    p.epoch = Epoch(1);
     p.previous = previous;
     p.last = entries.back()->index;
     p.entries = std::move(entries);
@@ -44,54 +40,34 @@ Propose proposal(uint64_t epoch, Position previous, std::vector<EntryPtr> entrie
     return p;
 }
 
-// Has the EPOCH entry, which is decided, and two writes, which are not: the tail is full.
-Bench full_follower() {
-    Bench b = follower(kSmallTail);
-    b.hear(kMaster, proposal(1, {Epoch(0), Index(1)}, {entry(2, 1, EntryKind::epoch), entry(3, 1), entry(4, 1)}, {}));
-    b.hear(kMaster, Confirm{Epoch(1), {Index(2), Index(2)}});
+TEST(TailFull, UndecidedEntriesThatAreDurableHoldNothingUp) {
+    Bench b = follower();
+    b.hear(kMaster, proposal({Epoch(0), Index(1)}, {entry(2, 1, EntryKind::epoch), entry(3, 1), entry(4, 1)}, {}));
     b.sync();
-    return b;
-}
-
-TEST(TailFull, StillTakesTheNextMastersEpochEntry) {
-    Bench b = follower(kSmallTail, {entry(2, 1, EntryKind::epoch), entry(3, 1), entry(4, 1)});
-    b.hear(kMaster, proposal(2, {Epoch(1), Index(4)}, {entry(5, 2, EntryKind::epoch)}, {}));
-    EXPECT_EQ(b.view().last, (Position{Epoch(2), Index(5)}));
-}
-
-TEST(TailFull, TakesNoMoreOnceAPairWasHeard) {
-    Bench b = full_follower();
+    b.hear(kMaster, proposal({Epoch(1), Index(4)}, {entry(5, 1)}, {Index(2), Index(2)}));
+    EXPECT_EQ(b.view().last.index, Index(5));
     EXPECT_EQ(b.view().confirmed, Index(2));
-    b.hear(kMaster, proposal(1, {Epoch(1), Index(4)}, {entry(5, 1)}, {Index(2), Index(2)}));
-    EXPECT_EQ(b.view().last.index, Index(4));
 }
 
-TEST(TailFull, UsesTheLowerPairThatFitsAndThenFetches) {
-    Bench b = full_follower();
-    b.hear(kMaster, proposal(1, {Epoch(1), Index(4)}, {entry(5, 1), entry(6, 1)}, {Index(6), Index(6)}));
-    EXPECT_EQ(b.view().confirmed, Index(4));
-    b.take<Fetch>();
+TEST(TailFull, WhatTheDiskHasNotTakenHoldsUpMore) {
+    Bench b = follower();
+    b.hear(kMaster, proposal({Epoch(0), Index(1)}, {entry(2, 1, EntryKind::epoch), entry(3, 1), entry(4, 1)}, {}));
+    b.hear(kMaster, proposal({Epoch(1), Index(4)}, {entry(5, 1)}, {}));
+    EXPECT_EQ(b.view().last.index, Index(4));
+    b.sync();
     for (uint64_t id = 1; id <= 2; ++id) {
-        b.hear(kMaster, Heartbeat{Epoch(1), id, 0, {Epoch(1), Index(6)}, {Index(6), Index(6)}});
+        b.hear(kMaster, Heartbeat{Epoch(1), id, 0, {Epoch(1), Index(5)}, {}});
     }
     EXPECT_EQ(b.take<Fetch>().size(), 1u);
 }
 
-TEST(TailFull, APairThatFitsIsUsedWhileAHigherOneWaits) {
-    Bench b = follower(Bench::usual_options().tail_bytes);
-    b.hear(kMaster, Heartbeat{Epoch(1), 1, 0, {Epoch(1), Index(9)}, {Index(9), Index(9)}});
-    b.hear(kMaster, Heartbeat{Epoch(1), 2, 0, {Epoch(1), Index(9)}, {Index(9), Index(9)}});
-    b.sync();
-    auto fetches = b.take<Fetch>();
-    ASSERT_EQ(fetches.size(), 1u);
-    Entries found;
-    found.epoch = Epoch(1);
-    found.id = std::get<Fetch>(fetches[0].message).id;
-    found.previous = {Epoch(0), Index(1)};
-    found.entries = {entry(2, 1, EntryKind::epoch), entry(3, 1)};
-    found.last = {Epoch(1), Index(9)};
-    found.verdicts = {Index(3), Index(3)};
-    b.hear(kMaster, found);
+TEST(TailFull, AnEntryBringsThePairThatFits) {
+    Bench b = follower();
+    auto announcing = std::make_shared<Entry>(*entry(4, 1));
+    announcing->announced = {Index(3), Index(3)};
+    // The master's newest pair is far above.
+    b.hear(kMaster, proposal({Epoch(0), Index(1)}, {entry(2, 1, EntryKind::epoch), entry(3, 1), announcing},
+                             {Index(9), Index(9)}));
     EXPECT_EQ(b.view().confirmed, Index(3));
 }
 

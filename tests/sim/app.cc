@@ -1,22 +1,30 @@
 #include "app.h"
 
+#include <algorithm>
+
 namespace assent::sim {
 
-App::App(Schedule& schedule, Random& random, Span latency, Hooks hooks)
-    : schedule_(schedule), random_(random), latency_(latency), hooks_(std::move(hooks)) {}
+App::App(Schedule& schedule, Random& random, Span latency, AppManners manners, Hooks hooks)
+    : schedule_(schedule), random_(random), latency_(latency), manners_(manners), hooks_(std::move(hooks)) {}
 
-void App::confirm(const std::vector<EntryPtr>& entries) {
-    confirmed_.insert(confirmed_.end(), entries.begin(), entries.end());
+void App::decide(const std::vector<Verdict>& verdicts) {
+    for (const Verdict& v : verdicts) {
+        std::erase_if(asked_, [&](const EntryPtr& e) { return e->index == v.entry->index; });
+        decided_.push_back(v);
+    }
     work();
 }
 
 void App::prepare(const std::vector<EntryPtr>& entries) {
-    prepared_.insert(prepared_.end(), entries.begin(), entries.end());
+    for (const EntryPtr& entry : entries) {
+        bool again = std::any_of(asked_.begin(), asked_.end(), [&](const EntryPtr& e) { return e == entry; });
+        if (!again) asked_.push_back(entry);
+    }
     work();
 }
 
 void App::withdraw(Index from) {
-    while (!prepared_.empty() && prepared_.back()->index >= from) prepared_.pop_back();
+    std::erase_if(asked_, [from](const EntryPtr& e) { return e->index >= from; });
 }
 
 void App::hang(bool on) {
@@ -24,23 +32,24 @@ void App::hang(bool on) {
     if (!on) work();
 }
 
+bool App::against_rules(const Entry& entry) {
+    uint64_t sum = entry.data.size();
+    for (char c : entry.data) sum = sum * 31 + uint8_t(c);
+    return sum % 5 == 0;
+}
+
 void App::work() {
-    if (busy_ || hung_ || (confirmed_.empty() && prepared_.empty())) return;
+    if (busy_ || hung_ || (decided_.empty() && asked_.empty())) return;
     busy_ = true;
     schedule_.after(random_.pick(latency_), [this, life = life_] {
         if (life != life_) return;
         busy_ = false;
         if (hung_) return;
-        Index accepted;
-        while (!prepared_.empty()) {
-            accepted = prepared_.front()->index;
-            prepared_.pop_front();
-        }
-        if (accepted) hooks_.accepted(accepted);
-        size_t some = confirmed_.empty() ? 0 : 1 + random_.below(confirmed_.size());
+        if (!asked_.empty()) answer();
+        size_t some = decided_.empty() ? 0 : 1 + random_.below(decided_.size());
         for (; some > 0; --some) {
-            apply(confirmed_.front());
-            confirmed_.pop_front();
+            apply(decided_.front());
+            decided_.pop_front();
         }
         if (random_.one_in(3))
             durable_ = Index(uint64_t(random_.between(int64_t(durable_.value), int64_t(applied().value))));
@@ -49,14 +58,36 @@ void App::work() {
     });
 }
 
-void App::apply(const EntryPtr& entry) {
-    hooks_.applying(entry);
-    applied_.push_back(entry);
-    put(*entry);
+// Some of what it was asked, from anywhere in the queue.
+void App::answer() {
+    event::Opinions said;
+    std::deque<EntryPtr> later;
+    for (const EntryPtr& entry : asked_) {
+        if (manners_.late_permille && random_.below(1000) < manners_.late_permille) {
+            later.push_back(entry);
+        } else if (stubborn_) {
+            said.rejected.push_back({entry->index, "not now"});
+        } else if (manners_.has_rules && against_rules(*entry)) {
+            said.rejected.push_back({entry->index, "against the rules"});
+        } else if (manners_.moody_permille && random_.below(1000) < manners_.moody_permille) {
+            said.rejected.push_back({entry->index, "in a bad mood"});
+        } else {
+            said.accepted.push_back(entry->index);
+        }
+    }
+    asked_ = std::move(later);
+    if (!said.accepted.empty() || !said.rejected.empty()) hooks_.opinions(std::move(said));
 }
 
-void App::put(const Entry& entry) {
-    if (entry.kind != EntryKind::write) return;
+void App::apply(const Verdict& verdict) {
+    hooks_.deciding(verdict);
+    applied_.push_back(verdict);
+    put(verdict);
+}
+
+void App::put(const Verdict& verdict) {
+    const Entry& entry = *verdict.entry;
+    if (entry.kind != EntryKind::write || verdict.cancel) return;
     newest_write_ = entry.index;
     size_t equals = entry.data.find('=');
     map_[entry.data.substr(0, equals)] = AppValue{entry.data, entry.index};
@@ -65,12 +96,12 @@ void App::put(const Entry& entry) {
 void App::crash() {
     ++life_;
     busy_ = false;
-    confirmed_.clear();
-    prepared_.clear();
+    decided_.clear();
+    asked_.clear();
     applied_.resize(durable_.value);
     newest_write_ = Index();
     map_.clear();
-    for (const EntryPtr& entry : applied_) put(*entry);
+    for (const Verdict& verdict : applied_) put(verdict);
 }
 
 AppValue App::get(const std::string& key) const {

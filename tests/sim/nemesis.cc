@@ -37,7 +37,7 @@ void Nemesis::carry_out(const Strike& strike) {
     self_test(strike);
     Random random(strike.seed);
     bool known = strike_network(strike, random) || strike_link(strike, random) || strike_host(strike, random) ||
-                 strike_corosync(strike, random) || strike_around(strike, random);
+                 strike_application(strike, random) || strike_corosync(strike, random) || strike_around(strike, random);
     if (!known) world_.fail(Kind::safety, "the nemesis does not know this strike");
 }
 
@@ -124,14 +124,32 @@ bool Nemesis::strike_host(const Strike& strike, Random& random) {
             world_.node(n).disk().slow_down(uint64_t(random.between(20, 500)));
             later(lasts, [this, n] { world_.node(n).disk().slow_down(1); });
             break;
-        case StrikeKind::hang_application:
-            world_.hang_application(n, true);
-            later(lasts, [this, n] { world_.hang_application(n, false); });
-            break;
         default: return false;
     }
     note("for " + ms(lasts));
     return true;
+}
+
+// ---- the application of one host; a built-in one is never alone, and takes everything
+
+bool Nemesis::strike_application(const Strike& strike, Random& random) {
+    NodeId n = strike.node;
+    int64_t lasts = random.between(1'000, 4'000'000);
+    bool attached = !world_.setup().options.accept_at_once;
+    switch (strike.kind) {
+        case StrikeKind::hang_application:
+            world_.hang_application(n, true);
+            later(lasts, [this, n] { world_.hang_application(n, false); });
+            return true;
+        case StrikeKind::restart_application:
+            if (attached) world_.node(n).restart_application();
+            return true;
+        case StrikeKind::reject_all:
+            if (attached) world_.node(n).app().stubborn(true);
+            later(lasts, [this, n] { world_.node(n).app().stubborn(false); });
+            return true;
+        default: return false;
+    }
 }
 
 void Nemesis::power(NodeId n, int64_t off_us) {
@@ -193,6 +211,7 @@ void Nemesis::stop(const std::vector<NodeId>& stay_off) {
         world_.node(n).resume();
         world_.node(n).disk().slow_down(1);
         world_.hang_application(n, false);
+        world_.node(n).app().stubborn(false);
         world_.boot(n);
         world_.cpg().refresh_quorum(n);
     }

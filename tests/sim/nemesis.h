@@ -20,6 +20,7 @@ class Nemesis {
     void self_test(const Strike& strike);
     bool strike_network(const Strike& strike, Random& random);
     bool strike_link(const Strike& strike, Random& random);
+    bool strike_application(const Strike& strike, Random& random);
     bool strike_host(const Strike& strike, Random& random);
     bool strike_corosync(const Strike& strike, Random& random);
     bool strike_around(const Strike& strike, Random& random);

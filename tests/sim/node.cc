@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/verdict_reader.h"
 #include "world.h"
 
 namespace assent::sim {
@@ -13,10 +14,10 @@ Node::Node(World& world, NodeId id, const Options& options, ClockRates rates)
                 world_.require(world_.cluster().synced(id_, unit));
                 give(event::Persisted{unit.seq});
             }),
-      app_(world.schedule(), world.random(), world.setup().app,
-           App::Hooks{[this](const EntryPtr& entry) { world_.require(world_.cluster().applied(id_, entry)); },
+      app_(world.schedule(), world.random(), world.setup().app, world.setup().manners,
+           App::Hooks{[this](const Verdict& verdict) { world_.require(world_.cluster().applied(id_, verdict)); },
                       [this](Index upto) { give(event::Applied{upto}); },
-                      [this](Index upto) { give(event::Accepted{upto}); }}) {
+                      [this](event::Opinions said) { give(std::move(said)); }}) {
     options_.node = id;
     NodeState state;
     state.node = id;
@@ -33,6 +34,7 @@ void Node::start() {
     const DiskContent& found = disk_.content();
     Recovered recovered(options_, found.state, found.mark, app_.applied());
     for (const EntryPtr& entry : found.entries) recovered.add(entry);
+    recovered.finish();
     world_.require(world_.cluster().restarted(id_, options_.incarnation, found.state, found.entries, found.mark));
     replica_ = std::make_unique<Replica>(options_, std::move(recovered));
     invariants_ = std::make_unique<Invariants>(options_);
@@ -42,6 +44,7 @@ void Node::start() {
     give(event::Start{});
     give(event::NodeList{world_.nodelist()});
     give(event::Application{!app_.hung()});
+    redeliver();
     world_.side().process_up(id_);
     world_.cpg().join(id_);
 }
@@ -56,6 +59,38 @@ void Node::stop() {
     app_.crash();
     world_.cpg().leave(id_);
     world_.side().process_down(id_);
+}
+
+void Node::restart_application() {
+    app_.crash();
+    if (!running()) return;
+    std::erase_if(inbox_, [](const Event& e) {
+        return std::holds_alternative<event::Opinions>(e) || std::holds_alternative<event::Applied>(e);
+    });
+    give(event::Attached{app_.applied()});
+    redeliver();
+}
+
+// What is decided and the application does not have, out of the ledger.
+void Node::redeliver() {
+    VerdictReader reader(app_.applied());
+    VerdictPair handed = replica_->handed();
+    for (const EntryPtr& entry : disk_.read(next(app_.applied()), Index(UINT64_MAX), UINT64_MAX)) reader.add(entry);
+    reader.announce({handed.confirm, handed.stored});
+    std::vector<Verdict> verdicts = reader.take();
+    std::erase_if(verdicts, [&](const Verdict& v) { return v.entry->index > handed.confirm; });
+    if (!verdicts.empty()) app_.decide(verdicts);
+}
+
+// An answer under way is for what is withdrawn.
+void Node::withdraw(Index from) {
+    app_.withdraw(from);
+    for (Event& event : inbox_) {
+        auto* said = std::get_if<event::Opinions>(&event);
+        if (!said) continue;
+        std::erase_if(said->accepted, [from](Index i) { return i >= from; });
+        std::erase_if(said->rejected, [from](const Rejection& r) { return r.index >= from; });
+    }
 }
 
 void Node::pause(int64_t for_us) {
@@ -86,7 +121,7 @@ void Node::reboot_clock() {
 Now Node::clock() const {
     int64_t up = world_.schedule().now() - booted_at_ + 1'000'000;
     int64_t awake = std::max<int64_t>(0, up - suspended_us_);
-    return Now{awake + awake * rates_.raw_ppm / 1'000'000, up + up * rates_.boot_ppm / 1'000'000};
+    return Now{awake + awake * rates_.raw_ppm / 1'000'000, suspended_us_ + suspended_us_ * rates_.raw_ppm / 1'000'000};
 }
 
 int64_t Node::until_raw(int64_t raw_us) const {
@@ -150,9 +185,9 @@ void Node::carry_out(Update&& update) {
             world_.side().send(id_, to, std::move(packet));
         }
     }
+    if (update.withdraw_from) withdraw(update.withdraw_from);
     if (!update.prepare.empty()) app_.prepare(update.prepare);
-    if (update.withdraw_from) app_.withdraw(update.withdraw_from);
-    if (!update.confirmed.empty()) app_.confirm(update.confirmed);
+    if (!update.verdicts.empty()) app_.decide(update.verdicts);
     for (const Serve& serve : update.serve) {
         world_.schedule().after(world_.random().pick(world_.setup().read), [this, serve, life = life_] {
             if (life != life_) return;

@@ -16,7 +16,6 @@ class World;
 
 struct ClockRates {
     int64_t raw_ppm = 0;   // CLOCK_MONOTONIC_RAW against true time
-    int64_t boot_ppm = 0;  // CLOCK_BOOTTIME, slewed by NTP
 };
 
 class Node {
@@ -34,6 +33,8 @@ class Node {
     // As pause, and CLOCK_MONOTONIC_RAW stands still.
     void suspend(int64_t for_us);
     void reboot_clock();
+    // The application alone, from its durable state.
+    void restart_application();
 
     // For the replica; lost if the daemon does not run.
     void give(Event event);
@@ -48,6 +49,8 @@ class Node {
     uint64_t life() const { return life_; }
 
   private:
+    void redeliver();
+    void withdraw(Index from);
     Now clock() const;
     void end_suspend();
     void wake();

@@ -45,7 +45,12 @@ Setup random_setup(const RunOptions& options, Random& random) {
     }
     s.quorate_lies = random.one_in(4);
     s.options = random_options(random);
-    s.options.accept_at_once = !options.attached;
+    s.options.accept_at_once = !options.attached && !random.one_in(3);
+    if (!s.options.accept_at_once) {
+        s.manners.has_rules = random.one_in(2);
+        s.manners.moody_permille = choose<uint32_t>(random, {0, 0, 30, 300});
+        s.manners.late_permille = choose<uint32_t>(random, {0, 100, 600});
+    }
     if (random.one_in(4)) s.disk = {1'000, 60'000};
     if (random.one_in(4)) s.cpg.deliver = {100, 30'000};
     if (random.one_in(4)) s.side.deliver = {100, 60'000};

@@ -21,6 +21,8 @@ constexpr KindRow kKinds[kStrikeKinds] = {
     {"suspend", 5},
     {"slow disk", 10},
     {"application hangs", 10},
+    {"application started again", 10},
+    {"application rejects all", 8},
     {"link cut", 8},
     {"link broken", 5},
     {"CPG noise", 8},

@@ -23,11 +23,13 @@ enum class StrikeKind : uint8_t {
     suspend,        // of the host: its clocks stand still too
     slow_disk,
     hang_application,
-    cut_link,     // side channel, one way or both
-    break_link,   // side channel: the connection ends
-    cpg_noise,    // messages lost and repeated
-    quorum_lies,  // the quorate flag says anything
-    move_master,  // an administrator's wish
+    restart_application,  // alone, from an older state
+    reject_all,           // the application takes nothing for a while
+    cut_link,             // side channel, one way or both
+    break_link,           // side channel: the connection ends
+    cpg_noise,            // messages lost and repeated
+    quorum_lies,          // the quorate flag says anything
+    move_master,          // an administrator's wish
     count
 };
 constexpr size_t kStrikeKinds = size_t(StrikeKind::count);

@@ -22,7 +22,6 @@ World::World(const Setup& setup) : setup_(setup), random_(setup.seed) {
     for (uint32_t n = 1; n <= setup_.nodes; ++n) {
         ClockRates rates;
         if (setup_.clock_ppm) rates.raw_ppm = random_.between(-setup_.clock_ppm, setup_.clock_ppm);
-        if (setup_.clock_ppm) rates.boot_ppm = random_.between(-80'000, 80'000);
         nodes_.push_back(std::make_unique<Node>(*this, NodeId(n), setup_.options, rates));
     }
 }
@@ -76,7 +75,7 @@ bool World::run(int64_t until_us, const std::function<bool()>& enough) {
 void World::stepped(NodeId n, size_t event_kind, const Update& update) {
     ++steps_;
     mix(uint64_t(schedule_.now()) * 31 + event_kind * 7 + n.value);
-    mix(update.messages.size() * 131 + update.confirmed.size() * 17 + update.answers.size());
+    mix(update.messages.size() * 131 + update.verdicts.size() * 17 + update.answers.size());
     for (const std::string& line : update.decisions) note("node " + std::to_string(n.value) + ": " + line);
 }
 

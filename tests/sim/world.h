@@ -25,6 +25,7 @@ struct Setup {
     SideTimes side{{20, 500}, {1'000, 100'000}, {50'000, 1'000'000}, {100, 50'000}};
     Span disk{100, 5'000};
     Span app{10, 2'000};
+    AppManners manners;
     Span process{1, 100};
     Span read{1, 1'000};
     bool trace = false;

@@ -19,6 +19,7 @@ class Bench {
         : options_(options), invariants_(options_), nodes_(nodes) {
         Recovered found(options_, state, Index(ledger.size()), applied);
         for (const EntryPtr& e : ledger) found.add(e);
+        found.finish();
         replica_ = std::make_unique<Replica>(options_, std::move(found));
         give(event::Start{});
         event::NodeList list;
@@ -59,12 +60,12 @@ class Bench {
 
     Update give(Event event) {
         ReplicaView before = replica_->view();
-        Update u = replica_->step(Now{time_, time_}, std::move(event));
+        Update u = replica_->step(Now{time_, 0}, std::move(event));
         EXPECT_EQ(invariants_.check(before, replica_->view(), u), "");
         if (u.persist) issued_ = u.persist->seq;
         for (const Outgoing& out : u.messages) sent_.push_back(out);
         for (const Answer& a : u.answers) answers_.push_back(a);
-        for (const EntryPtr& e : u.confirmed) confirmed_.push_back(e);
+        for (const Verdict& v : u.verdicts) verdicts_.push_back(v);
         deadline_ = u.deadline_us;
         for (const Outgoing& out : u.messages) {
             if (out.by_cpg && !loses_own_) give(event::Received{out.header, out.message, true});  // its own delivery
@@ -121,7 +122,7 @@ class Bench {
     ReplicaView view() const { return replica_->view(); }
     const Replica& replica() const { return *replica_; }
     std::vector<Answer> answers() { return std::exchange(answers_, {}); }
-    std::vector<EntryPtr> confirmed() { return std::exchange(confirmed_, {}); }
+    std::vector<Verdict> verdicts() { return std::exchange(verdicts_, {}); }
 
     // A cluster of three whose master this node is.
     void become_master_of_three() {
@@ -148,7 +149,7 @@ class Bench {
     std::map<uint64_t, uint64_t> sequences_;
     std::vector<Outgoing> sent_;
     std::vector<Answer> answers_;
-    std::vector<EntryPtr> confirmed_;
+    std::vector<Verdict> verdicts_;
 };
 
 }  // namespace assent

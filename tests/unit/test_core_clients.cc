@@ -6,24 +6,24 @@
 namespace assent {
 namespace {
 
-Entry write(uint64_t index, ClientId client, uint64_t sequence, uint64_t first_unanswered = 1) {
+Verdict write(uint64_t index, ClientId client, uint64_t sequence, uint64_t first_unanswered = 1) {
     Entry e;
     e.index = Index(index);
     e.epoch = Epoch(1);
     e.client = client;
     e.sequence = sequence;
     e.first_unanswered = first_unanswered;
-    return e;
+    return {std::make_shared<const Entry>(e), nullptr};
 }
 
-Entry cancel(uint64_t index, ClientId client, uint64_t sequence) {
+Verdict cancel(uint64_t index, ClientId client, uint64_t sequence) {
     Entry e;
     e.index = Index(index);
     e.epoch = Epoch(1);
     e.kind = EntryKind::cancel;
     e.cancel.client = client;
     e.cancel.sequence = sequence;
-    return e;
+    return {std::make_shared<const Entry>(e), nullptr};
 }
 
 const ClientId kAnn{Index(0), 11};

@@ -138,7 +138,7 @@ TEST(Replica, ARestartEndsMastership) {
         b.all_here();
         b.sync();
         ASSERT_TRUE(b.replica().is_master());
-        ledger = b.confirmed();
+        for (const Verdict& v : b.verdicts()) ledger.push_back(v.entry);
         state = b.view().state;
     }
     Bench again(1, state, ledger, Index(0));
@@ -167,11 +167,13 @@ TEST(Recovered, SplitsTheLedgerAtTheAppliedIndex) {
     r.add(entry(3, 1, EntryKind::write));
     r.add(entry(4, 3, EntryKind::epoch));
     r.add(entry(5, 3, EntryKind::write));
+    r.finish();
     EXPECT_EQ(r.last, (Position{Epoch(3), Index(5)}));
     EXPECT_EQ(r.runs, (std::vector<assent::Run>{{Epoch(0), Index(1)}, {Epoch(1), Index(2)}, {Epoch(3), Index(4)}}));
     EXPECT_EQ(r.configs.size(), 1u);
-    ASSERT_EQ(r.tail.size(), 2u);
-    EXPECT_EQ(r.tail[0]->index, Index(4));
+    ASSERT_EQ(r.tail().size(), 2u);
+    EXPECT_EQ(r.tail()[0]->index, Index(4));
+    EXPECT_EQ(r.decided(), (VerdictPair{Index(3), Index(3)}));
     EXPECT_EQ(r.clients.find(ClientId{Index(0), 3}, 1).outcome, Outcome::confirmed);
     EXPECT_EQ(r.clients.find(ClientId{Index(0), 5}, 1).outcome, Outcome::none);
 }

@@ -96,7 +96,7 @@ std::vector<Message> every_message() {
             Confirm{Epoch(5), pair},
             StepDown{Epoch(5)},
             Transfer{Epoch(5), NodeId(3)},
-            Ack{Epoch(5), Index(6), Index(7), {Index(8), Index(9)}},
+            Ack{Epoch(5), Index(6), Index(7), {{Index(8), "no"}, {Index(9), "never"}}},
             Heartbeat{Epoch(5), 6, 300'000, place, pair},
             HeartbeatAnswer{Epoch(5), 6, true},
             Fetch{Epoch(5), {{Epoch(3), Index(4)}, {Epoch(1), Index(2)}}, place, Position{Epoch(3), Index(61)}, 77},
