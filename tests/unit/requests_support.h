@@ -120,7 +120,7 @@ class RequestsTest : public testing::Test {
         requests_.on_forwarded(to.to, f, now_);
     }
     void answer(Token token, AnswerKind kind, Index index = Index()) {
-        requests_.on_answer({token, kind, index, index ? Epoch(2) : Epoch()}, now_);
+        requests_.on_answer({token, kind, index, index ? Epoch(2) : Epoch(), {}}, now_);
     }
     // The newest event, which must be of this kind.
     template <typename E> const E& last_event() {
