@@ -1,11 +1,13 @@
 // A client that sends anything: a whole server on a unix socket, one session an input. The first bit of the input tells
-// whether a good Hello goes first. The session must end, and the server must have answered or forgotten every request.
+// whether a good Hello goes first. The session must end, and the server must have answered or forgotten every request;
+// what it sends are whole frames: HELLO's answer, then replies.
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include <cstdlib>
 #include <deque>
 
+#include "core/assert.h"
 #include "net/client_server.h"
 
 namespace {
@@ -44,9 +46,22 @@ class Server {
         ::shutdown(fd.get(), SHUT_WR);
         seen_ = false;
         loop_.run();
+        check_sent(fd);
     }
 
   private:
+    static void check_sent(const Fd& fd) {
+        net::FrameReader reader(SIZE_MAX);
+        while (reader.read_from(fd.get(), SIZE_MAX) == net::FrameReader::Input::open) continue;
+        std::string_view bytes;
+        for (bool first = true; reader.next(bytes); first = false) {
+            pb::ServerFrame frame;
+            ASSENT_ASSERT(frame.ParseFromArray(bytes.data(), int(bytes.size())));
+            ASSENT_ASSERT(first ? frame.has_hello() : frame.has_reply());
+        }
+        ASSENT_ASSERT(reader.pending() == 0);
+    }
+
     // Half of the requests are answered at once, in reverse; the others when the next come.
     void end_of_batch() {
         for (size_t n = (waiting_.size() + 1) / 2; n > 0; --n) {
