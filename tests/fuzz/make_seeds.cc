@@ -8,6 +8,7 @@
 
 #include "app/kv/kv_requests.h"
 #include "core/message.h"
+#include "ctl/options.h"
 #include "fuzz/input.h"
 #include "ledger/format.h"
 #include "net/frames.h"
@@ -222,11 +223,14 @@ void ctl_seeds(Seeds& seeds) {
     failed.set_current("other");
     const std::string results[] = {answer.SerializeAsString(), failed.SerializeAsString(), ""};
     for (char verb = 0; verb < 12; ++verb) {
+        const bool of_status =
+            verb == char(ctl::Verb::status) || verb == char(ctl::Verb::master) || verb == char(ctl::Verb::members);
         for (const char flags : {'\0', '\1', '\111'}) {
             std::string input{verb, flags};
-            input += pieces({"key", "value", "12-89abcdef01234567", "standard input"});
+            input += pieces({"key", "value", "12-89abcdef01234567", "in"});
+            if (of_status) put_piece(reply(pb::DONE, "", kStatus).SerializeAsString(), input);
             for (const std::string& result : results)
-                put_piece(reply(pb::DONE, result, kStatus).SerializeAsString(), input);
+                if (!of_status) put_piece(reply(pb::DONE, result).SerializeAsString(), input);
             seeds["fuzz_ctl"].push_back(input);
         }
     }
