@@ -9,16 +9,23 @@ noinst_LIBRARIES += src/app/libassent_kvrequests.a
 src_app_libassent_kvrequests_a_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS)
 src_app_libassent_kvrequests_a_SOURCES = src/app/kv/kv_requests.cc src/app/kv/kv_requests.h
 
+# The kv application but for its store.
+noinst_LIBRARIES += src/app/libassent_kvmachine.a
+src_app_libassent_kvmachine_a_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS)
+src_app_libassent_kvmachine_a_SOURCES = \
+	src/app/kv/kv_format.h \
+	src/app/kv/kv_machine.cc src/app/kv/kv_machine.h \
+	src/app/kv/kv_query.cc \
+	src/app/kv/kv_store.h \
+	src/app/kv/kv_write.cc src/app/kv/kv_write.h
+
 if WITH_ROCKSDB
 noinst_LIBRARIES += src/app/libassent_kv.a
 src_app_libassent_kv_a_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS)
 src_app_libassent_kv_a_SOURCES = \
 	src/app/kv/flush_tracker.cc src/app/kv/flush_tracker.h \
-	src/app/kv/kv.cc src/app/kv/kv.h \
-	src/app/kv/kv_format.h \
-	src/app/kv/kv_open.cc \
-	src/app/kv/kv_query.cc \
-	src/app/kv/kv_write.cc src/app/kv/kv_write.h
-kv_library = src/app/libassent_kv.a
-kv_needs = $(ROCKSDB_LIBS) -lxxhash
+	src/app/kv/kv.h \
+	src/app/kv/rocks_store.cc src/app/kv/rocks_store.h
+kv_library = src/app/libassent_kv.a src/app/libassent_kvmachine.a
+kv_needs = $(ROCKSDB_LIBS)
 endif

@@ -6,13 +6,13 @@ if WITH_ROCKSDB
 check_PROGRAMS += tests/unit/test_kv
 tests_unit_test_kv_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS)
 tests_unit_test_kv_SOURCES = tests/unit/test_kv.cc
-tests_unit_test_kv_LDADD = src/app/libassent_kv.a src/app/libassent_kvrequests.a src/wire/libassent_wire.a \
+tests_unit_test_kv_LDADD = $(kv_library) src/app/libassent_kvrequests.a src/wire/libassent_wire.a \
 	src/base/libassent_base.a $(ROCKSDB_LIBS) $(PROTOBUF_LIBS) $(QB_LIBS) $(GTEST_LIBS)
 
 # Not a test: built and run by hand.
 EXTRA_PROGRAMS += tests/unit/bench_kv
 tests_unit_bench_kv_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS)
 tests_unit_bench_kv_SOURCES = tests/unit/bench_kv.cc
-tests_unit_bench_kv_LDADD = src/app/libassent_kv.a src/app/libassent_kvrequests.a src/wire/libassent_wire.a \
+tests_unit_bench_kv_LDADD = $(kv_library) src/app/libassent_kvrequests.a src/wire/libassent_wire.a \
 	src/base/libassent_base.a $(ROCKSDB_LIBS) $(PROTOBUF_LIBS) $(QB_LIBS) $(BENCHMARK_LIBS)
 endif

@@ -1,19 +1,13 @@
-#include "app/kv/kv.h"
+#include "app/kv/kv_machine.h"
 
 #include <algorithm>
 
-#include <rocksdb/db.h>
-#include <rocksdb/write_batch.h>
-
-#include "app/kv/flush_tracker.h"
 #include "app/kv/kv_format.h"
 #include "proto/kv.pb.h"
 
 namespace assent::kv {
 
 namespace {
-
-rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 
 std::string compare_failed(std::optional<std::string_view> current) {
     pb::KvResult result;
@@ -30,23 +24,71 @@ std::string not_found() {
 
 }  // namespace
 
-Index Kv::durable_applied() const { return tracker_->durable(); }
+Machine::Machine(Store& store, const Limits& limits) : store_(store), limits_(limits) {
+    check_format();
+    applied_ = load_number(kAppliedKey);
+    forgotten_ = load_number(kForgottenKey);
+    load_cluster();
+    load_results();
+}
 
-Result<bool> Kv::check_write(std::string_view request) const {
+void Machine::check_format() {
+    std::string value;
+    if (store_.get(kFormatKey, value)) {
+        const auto format = read_number(value);
+        if (!format) store_.damaged("its format mark is not a number");
+        if (*format == kFormat) return;
+        throw Failure(store_.name() + " has format " + std::to_string(*format) + ", this assentd knows format " +
+                      std::to_string(kFormat) + ": install the newer assentd again");
+    }
+    store_.scan("", "\xff", [this](std::string_view, std::string_view) -> bool {
+        store_.damaged("it holds data without a format mark, so it was not made by assentd");
+    });
+    store_.put(kFormatKey, number_bytes(kFormat));
+    store_.write(Index(), 0);
+}
+
+Index Machine::load_number(std::string_view key) {
+    std::string value;
+    if (!store_.get(key, value)) return Index();
+    const auto number = read_number(value);
+    if (!number) store_.damaged(std::string(key) + " is not a number");
+    return Index(*number);
+}
+
+void Machine::load_cluster() {
+    std::string cluster;
+    if (!store_.get(kClusterKey, cluster)) return;
+    if (cluster.size() != 16) store_.damaged("m:cluster is not 16 bytes");
+    cluster_ = {*read_number(std::string_view(cluster).substr(0, 8)),
+                *read_number(std::string_view(cluster).substr(8))};
+}
+
+void Machine::load_results() {
+    const std::string first(kResultPrefix);
+    store_.scan(first, prefix_end(first), [this](std::string_view key, std::string_view value) {
+        const auto index = read_number(key.substr(kResultPrefix.size()));
+        if (!index) store_.damaged("a result has no index");
+        results_.push_back({Index(*index), value.size()});
+        result_bytes_ += value.size();
+        return true;
+    });
+}
+
+Result<bool> Machine::check_write(std::string_view request) const {
     const auto write = decode_write(request);
     if (!write) return Error{write.error()};
     for (const auto& value : {write->value, write->old_value}) {
-        if (value && value->size() > options_.max_write_bytes) {
+        if (value && value->size() > limits_.max_write_bytes) {
             return Error{"the value has " + std::to_string(value->size()) + " bytes: max_write_bytes is " +
-                         std::to_string(options_.max_write_bytes)};
+                         std::to_string(limits_.max_write_bytes)};
         }
     }
     return true;
 }
 
-void Kv::apply(const std::vector<EntryPtr>& entries, std::vector<AppliedResult>& results) {
+void Machine::apply(const std::vector<EntryPtr>& entries, std::vector<AppliedResult>& results) {
     if (entries.empty()) return;
-    batch_->Clear();
     overlay_.clear();
     reads_ = decode(entries);
     uint64_t bytes = 0;
@@ -61,11 +103,13 @@ void Kv::apply(const std::vector<EntryPtr>& entries, std::vector<AppliedResult>&
         results.push_back({entry->index, std::move(result)});
     }
     applied_ = entries.back()->index;
-    finish(bytes);
+    collect_changes();
+    store_.put(kAppliedKey, number_bytes(applied_.value));
+    store_.write(applied_, bytes);
 }
 
 // Fills writes_; true if some write depends on what is there. Nothing is changed if an entry cannot be applied.
-bool Kv::decode(const std::vector<EntryPtr>& entries) {
+bool Machine::decode(const std::vector<EntryPtr>& entries) {
     writes_.clear();
     bool reads = false;
     Index expected = next(applied_);
@@ -87,7 +131,7 @@ bool Kv::decode(const std::vector<EntryPtr>& entries) {
 }
 
 // The result; empty: plainly done.
-std::string Kv::apply_write(const Write& write) {
+std::string Machine::apply_write(const Write& write) {
     switch (write.kind) {
         case WriteKind::put: set(write.key, write.value); return {};
         case WriteKind::del:
@@ -104,41 +148,41 @@ std::string Kv::apply_write(const Write& write) {
     return {};
 }
 
-void Kv::set(std::string_view key, std::optional<std::string_view> value) {
+void Machine::set(std::string_view key, std::optional<std::string_view> value) {
     changes_.push_back({key, value});
     if (reads_) overlay_[key] = value;
 }
 
-// In the order of the keys: the memtable then finds each place from the one before, which for random keys takes less than
-// half as long. Of several changes of a key the last one counts.
-void Kv::collect_changes() {
+// In the order of the keys: RocksDB's memtable then finds each place from the one before, which for random keys takes
+// less than half as long. Of several changes of a key the last one counts.
+void Machine::collect_changes() {
     std::stable_sort(changes_.begin(), changes_.end(), [](const Change& a, const Change& b) { return a.key < b.key; });
     for (size_t i = 0; i < changes_.size(); ++i) {
         const Change& c = changes_[i];
         if (i + 1 < changes_.size() && changes_[i + 1].key == c.key) continue;
         key_.assign(kDataPrefix).append(c.key);
-        check(c.value ? batch_->Put(key_, slice(*c.value)) : batch_->Delete(key_), "collecting writes");
+        c.value ? store_.put(key_, *c.value) : store_.erase(key_);
     }
     changes_.clear();
 }
 
 // As it is after the writes collected so far; valid until the next call.
-std::optional<std::string_view> Kv::current(std::string_view key) {
+std::optional<std::string_view> Machine::current(std::string_view key) {
     if (const auto it = overlay_.find(key); it != overlay_.end()) return it->second;
     key_.assign(kDataPrefix).append(key);
-    if (!read(key_, value_)) return {};
+    if (!store_.get(key_, value_)) return {};
     return value_;
 }
 
-void Kv::join(const ClusterId& cluster, Index index) {
+void Machine::join(const ClusterId& cluster, Index index) {
     if (cluster == cluster_ || !cluster) return;
-    if (cluster_) damaged("it belongs to another cluster than entry " + std::to_string(index.value));
+    if (cluster_) store_.damaged("it belongs to another cluster than entry " + std::to_string(index.value));
     cluster_ = cluster;
-    check(batch_->Put(slice(kClusterKey), number_bytes(cluster.high) + number_bytes(cluster.low)), "collecting writes");
+    store_.put(kClusterKey, number_bytes(cluster.high) + number_bytes(cluster.low));
 }
 
-void Kv::keep_result(Index index, const std::string& result) {
-    check(batch_->Put(result_key(index.value), result), "collecting results");
+void Machine::keep_result(Index index, const std::string& result) {
+    store_.put(result_key(index.value), result);
     results_.push_back({index, result.size()});
     result_bytes_ += result.size();
     const Index before = forgotten_;
@@ -146,37 +190,14 @@ void Kv::keep_result(Index index, const std::string& result) {
         forgotten_ = results_.front().index;
         result_bytes_ -= results_.front().bytes;
         results_.pop_front();
-        check(batch_->Delete(result_key(forgotten_.value)), "collecting results");
+        store_.erase(result_key(forgotten_.value));
     }
-    if (forgotten_ != before)
-        check(batch_->Put(slice(kForgottenKey), number_bytes(forgotten_.value)), "collecting results");
+    if (forgotten_ != before) store_.put(kForgottenKey, number_bytes(forgotten_.value));
 }
 
-// The applied index comes last, so that it is never on the disk without what came before it.
-void Kv::finish(uint64_t bytes) {
-    collect_changes();
-    check(batch_->Put(slice(kAppliedKey), number_bytes(applied_.value)), "collecting writes");
-    rocksdb::WriteOptions unlogged;
-    unlogged.disableWAL = true;
-    check(db_->Write(unlogged, batch_.get()), "writing");
-    applied_bytes_ += bytes;
-    tracker_->wrote(db_->GetLatestSequenceNumber(), applied_, bytes);
-    flush_if_due();
-}
-
-// Two buffers of memory bound the tail as well, but entries that write little or nothing hardly fill them.
-void Kv::flush_if_due() {
-    if (tracker_->tail_bytes() < options_.flush_bytes || applied_bytes_ - flush_asked_ < options_.flush_bytes) return;
-    flush_asked_ = applied_bytes_;
-    rocksdb::FlushOptions in_background;
-    in_background.wait = false;
-    in_background.allow_write_stall = true;
-    check(db_->Flush(in_background), "flushing");
-}
-
-Result<std::string> Kv::result_of(Index index) {
+Result<std::string> Machine::result_of(Index index) {
     std::string result;
-    if (read(result_key(index.value), result)) return result;
+    if (store_.get(result_key(index.value), result)) return result;
     if (index > forgotten_ && index <= applied_) return std::string();
     return Error{"the result of the write at index " + std::to_string(index.value) + " is not known" +
                  (index > applied_ ? " yet" : " any more")};
