@@ -2,9 +2,12 @@
 check_PROGRAMS += tests/regress/test_regress
 tests_regress_test_regress_SOURCES = \
 	tests/regress/client_dropped.cc \
+	tests/regress/epoch_while_catching_up.cc \
 	tests/regress/fetch_circle.cc \
+	tests/regress/fetch_from_unmatched.cc \
 	tests/regress/founder_crash.cc \
 	tests/regress/founds_alone.cc \
+	tests/regress/lease_over_a_suspend.cc \
 	tests/regress/master_started_again.cc \
 	tests/regress/own_proposal_lost.cc \
 	tests/regress/tail_full.cc \

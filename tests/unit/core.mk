@@ -1,5 +1,6 @@
 check_PROGRAMS += tests/unit/test_core
 tests_unit_test_core_SOURCES = \
+	tests/unit/test_core_cancel.cc \
 	tests/unit/test_core_clients.cc \
 	tests/unit/test_core_quorum.cc \
 	tests/unit/test_core_replica.cc \

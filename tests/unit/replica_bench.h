@@ -60,12 +60,13 @@ class Bench {
 
     Update give(Event event) {
         ReplicaView before = replica_->view();
-        Update u = replica_->step(Now{time_, 0}, std::move(event));
+        Update u = replica_->step(Now{time_, suspended_}, std::move(event));
         EXPECT_EQ(invariants_.check(before, replica_->view(), u), "");
         if (u.persist) issued_ = u.persist->seq;
         for (const Outgoing& out : u.messages) sent_.push_back(out);
         for (const Answer& a : u.answers) answers_.push_back(a);
         for (const Verdict& v : u.verdicts) verdicts_.push_back(v);
+        prepared_.insert(prepared_.end(), u.prepare.begin(), u.prepare.end());
         deadline_ = u.deadline_us;
         for (const Outgoing& out : u.messages) {
             if (out.by_cpg && !loses_own_) give(event::Received{out.header, out.message, true});  // its own delivery
@@ -86,6 +87,11 @@ class Bench {
             give(event::Tick{});
         }
         time_ = until;
+    }
+    // Without a tick.
+    void time_goes(int64_t raw_us, int64_t suspended_us) {
+        time_ += raw_us;
+        suspended_ += suspended_us;
     }
     void hear(uint32_t from, Message m, uint64_t incarnation = 0) {
         Header h;
@@ -122,6 +128,7 @@ class Bench {
     ReplicaView view() const { return replica_->view(); }
     const Replica& replica() const { return *replica_; }
     std::vector<Answer> answers() { return std::exchange(answers_, {}); }
+    std::vector<EntryPtr> prepared() { return std::exchange(prepared_, {}); }
     std::vector<Verdict> verdicts() { return std::exchange(verdicts_, {}); }
 
     // A cluster of three whose master this node is.
@@ -143,12 +150,14 @@ class Bench {
     std::vector<ListedNode> nodelist_;
     bool loses_own_ = false;
     int64_t time_ = 1'000'000;
+    int64_t suspended_ = 0;
     int64_t deadline_ = kNever;
     PersistSeq issued_;
     PersistSeq synced_;
     std::map<uint64_t, uint64_t> sequences_;
     std::vector<Outgoing> sent_;
     std::vector<Answer> answers_;
+    std::vector<EntryPtr> prepared_;
     std::vector<Verdict> verdicts_;
 };
 
