@@ -11,6 +11,8 @@
 //   corosync stop|start NODE
 //   hang NODE | go NODE         the daemon stands still | goes on
 //   app hang|go NODE            its application
+//   app reject|take NODE        it rejects whatever it is asked | takes it again
+//   app restart NODE            it alone, from its durable state
 //   split N… / N… | heal        networks that do not reach each other
 //   view N… ring REP.SEQ        this view at once, whoever else there is
 //   quorum NODE yes|no
@@ -134,10 +136,7 @@ class Scenario {
         } else if (verb == "go") {
             world_->node(node_of(word(words, 0))).resume();
         } else if (verb == "app") {
-            NodeId n = node_of(word(words, 1));
-            bool hang = word(words, 0) == "hang";
-            world_->node(n).app().hang(hang);
-            world_->node(n).give(event::Application{!hang});
+            application(word(words, 0), world_->node(node_of(word(words, 1))));
         } else if (verb == "disk") {
             world_->node(node_of(word(words, 0))).disk().slow_down(std::stoul(word(words, 1)));
         } else if (verb == "run") {
@@ -146,6 +145,17 @@ class Scenario {
             return false;
         }
         return true;
+    }
+
+    void application(const std::string& what, Node& node) {
+        if (what == "reject" || what == "take") {
+            node.app().stubborn(what == "reject");
+        } else if (what == "restart") {
+            node.restart_application();
+        } else {
+            node.app().hang(what == "hang");
+            node.give(event::Application{what != "hang"});
+        }
     }
 
     bool network(const std::string& verb, const std::vector<std::string>& words) {

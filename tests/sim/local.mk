@@ -54,5 +54,8 @@ EXTRA_DIST += \
 	tests/scenario/left_and_joined.txt \
 	tests/scenario/lost_and_repeated.txt \
 	tests/scenario/quorum_first.txt \
+	tests/scenario/rejected.txt \
+	tests/scenario/rejected_by_one.txt \
+	tests/scenario/rejected_handover.txt \
 	tests/scenario/restart.txt \
 	tests/scenario/view_first.txt
