@@ -9,8 +9,6 @@
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,20 +24,23 @@
 #include <utility>
 #include <vector>
 
-#include "proto/client.pb.h"
 #include "proto/kv.pb.h"
+#include "session.h"
 
 namespace {
 
 using namespace assent;
+using cluster_test::now_us;
+using cluster_test::Session;
 
 constexpr int64_t kReconnectUs = 10'000;
 constexpr int64_t kRefusedUs = 5'000;
 constexpr int64_t kDeadlineMs = 5'000;
 constexpr int64_t kGiveUpUs = (kDeadlineMs + 2'000) * 1'000;
 constexpr int64_t kStopUs = 3'000'000;
-constexpr uint32_t kMaxFrame = 16u << 20;
 constexpr size_t kOutstandingReads = 128;
+
+constexpr const char* kProgram = "assent-test-writer";
 
 volatile sig_atomic_t stop_asked = 0;
 
@@ -54,95 +55,6 @@ struct Options {
     int rate = 0;    // of each client in a second; 0: no limit
     size_t value_bytes = 64;
     bool local = false;
-};
-
-int64_t now_us() {
-    timespec t{};
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1'000'000ll + t.tv_nsec / 1000;
-}
-
-// One session: frames in and out of a unix socket, without blocking.
-class Session {
-  public:
-    ~Session() { close(); }
-    bool is_open() const { return fd_ >= 0; }
-    int fd() const { return fd_; }
-    bool wants_write() const { return !out_.empty(); }
-
-    // Connects and says hello. False: nobody listens there.
-    bool open(const Options& options) {
-        close();
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        if (options.socket.size() >= sizeof address.sun_path) throw std::runtime_error("socket path is too long");
-        memcpy(address.sun_path, options.socket.data(), options.socket.size());
-        fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (fd_ < 0) throw std::runtime_error("socket: " + std::string(strerror(errno)));
-        if (connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-            close();
-            return false;
-        }
-        pb::ClientFrame frame;
-        frame.mutable_hello()->set_protocol(1);
-        frame.mutable_hello()->set_program("assent-test-writer");
-        frame.mutable_hello()->set_group(options.group);
-        send(frame);
-        return is_open();
-    }
-
-    void close() {
-        if (fd_ >= 0) ::close(fd_);
-        fd_ = -1;
-        in_.clear();
-        out_.clear();
-    }
-
-    void send(const pb::ClientFrame& frame) {
-        std::string body = frame.SerializeAsString();
-        auto size = static_cast<uint32_t>(body.size());
-        for (int shift = 0; shift < 32; shift += 8) out_.push_back(static_cast<char>(size >> shift));
-        out_ += body;
-        flush();
-    }
-
-    // Closes the session on any error.
-    void flush() {
-        while (is_open() && !out_.empty()) {
-            ssize_t n = ::send(fd_, out_.data(), out_.size(), MSG_NOSIGNAL);
-            if (n > 0) {
-                out_.erase(0, static_cast<size_t>(n));
-            } else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-                return;
-            } else {
-                close();
-            }
-        }
-    }
-
-    // Takes in what is there; all whole frames go to `frames`. Closes the session at its end and on any error.
-    void receive(std::vector<pb::ServerFrame>& frames) {
-        char buffer[65536];
-        ssize_t n = recv(fd_, buffer, sizeof buffer, 0);
-        if (n > 0) in_.append(buffer, static_cast<size_t>(n));
-        while (in_.size() >= 4) {
-            uint32_t size = 0;
-            for (size_t i = 0; i < 4; ++i) size |= static_cast<uint32_t>(static_cast<unsigned char>(in_[i])) << (8 * i);
-            if (size > kMaxFrame)
-                throw std::runtime_error("the daemon sent a frame of " + std::to_string(size) + " bytes");
-            if (in_.size() < 4 + size) break;
-            frames.emplace_back();
-            if (!frames.back().ParseFromArray(in_.data() + 4, static_cast<int>(size)))
-                throw std::runtime_error("the daemon sent a malformed frame");
-            in_.erase(0, 4 + size);
-        }
-        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) close();
-    }
-
-  private:
-    int fd_ = -1;
-    std::string in_;
-    std::string out_;
 };
 
 class History {
@@ -182,7 +94,7 @@ class Client {
         if (!session_.is_open()) {
             greeted_ = false;
             if (now < due_us_) return due_us_;
-            if (!session_.open(options_)) due_us_ = now + kReconnectUs;
+            if (!session_.open(options_.socket, kProgram, options_.group)) due_us_ = now + kReconnectUs;
             return now + kReconnectUs;
         }
         if (!greeted_) return now + kReconnectUs;
@@ -343,7 +255,8 @@ class Verifier {
     }
 
     int run() {
-        if (!session_.open(options_)) throw std::runtime_error("nobody listens on " + options_.socket);
+        if (!session_.open(options_.socket, kProgram, options_.group))
+            throw std::runtime_error("nobody listens on " + options_.socket);
         int64_t deadline = now_us() + 55'000'000;
         while (answered_ < expected_.size()) {
             while (greeted_ && asked_ < expected_.size() && asked_ - answered_ < kOutstandingReads) ask();

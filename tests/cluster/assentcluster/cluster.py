@@ -24,7 +24,8 @@ class Cluster:
     unless the block failed (then it says where the logs are) or `keep_folder` is set. Start processes in the thread
     that made the cluster: they die with it."""
 
-    def __init__(self, size=3, assent="", build=None, folder=None, keep_folder=False, token=1000, **conf):
+    def __init__(self, size=3, assent="", build=None, folder=None, keep_folder=False, token=1000,
+                 make_switch=None, **conf):
         self.build = build or Build()
         self.token = token
         self.conf = conf  # more for corosync_conf()
@@ -36,7 +37,7 @@ class Cluster:
         self.writers = []
         self.thread = threading.get_ident()
         try:
-            self.switch = Switch()
+            self.switch = make_switch(self.build) if make_switch else Switch()
             for node in range(1, size + 1):
                 self.hosts[node] = Host(node, os.path.join(self.folder, f"node{node}"), self.build, self.switch)
             self.write_conf()
