@@ -77,7 +77,10 @@ class Caller {
 
     // A fresh identity is taken if the last one was given up.
     const pb::ClientIdentity& identity() const { return identity_; }
-    void give_up_identity() { identity_.Clear(); }
+    void give_up_identity() {
+        identity_.Clear();
+        session_.close();
+    }
 
     // True once there is a session, and an identity.
     bool connect(int64_t until) {

@@ -138,9 +138,8 @@ class Episode:
         clients = Clients(cluster, self._number(), 2 * self.size + 4, rate=40)
         with self.load:
             clients.start()
-            self._torment(plan)
+            self._torment(plan, clients)
             self._recover()
-            self._still_alive(clients)
         clients.stop()
         clients.sweep()
         confirmed = self.load.check()
@@ -154,7 +153,7 @@ class Episode:
                 "corosync ended by itself": sum(self.ended_by_itself.values()), "packets": packets}
 
     # Faults ---------------------------------------------------------------------------------------------------------
-    def _torment(self, plan):
+    def _torment(self, plan, clients):
         """Faults begin and end at their times; one whose claims are still in use is left out."""
         began = time.monotonic()
         plan = list(plan)
@@ -175,6 +174,7 @@ class Episode:
                 self.faults[kind] = self.faults.get(kind, 0) + 1
                 running.append((time.monotonic() - began + fault.seconds, fault))
             self._supervise()
+            self._still_alive(clients)
             time.sleep(0.02)
 
     def _supervise(self):
