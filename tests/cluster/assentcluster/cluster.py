@@ -126,7 +126,7 @@ class Cluster:
         hosts = [self[node] for node in (nodes or self.hosts)]
 
         def same():
-            indexes = [host.status()["index"] for host in hosts]
+            indexes = [host.indexes() for host in hosts]
             numbers = {index[name] for index in indexes for name in ("last", "confirmed", "applied")}
             if len(numbers) != 1:
                 raise ValueError(f"indexes {indexes}")

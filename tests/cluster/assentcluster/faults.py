@@ -212,7 +212,9 @@ def broken_disk(rng, text, claims, where, spoil, mend):
     def end(site):
         mend(site)
         node = where(site)
-        if not site.process(node, "assentd").alive:
+        process = site.process(node, "assentd")
+        if not process.alive:
+            site.log(f"{process.name} had ended, exit code {process.exit_code}")
             site.roll_back(node, own)
             site.start(node, "assentd")
         site.bad_disk.discard(node)
@@ -238,7 +240,7 @@ def full_disk(rng, size):
     fault = broken_disk(rng, "the small disk is full", claims_of(range(1, size + 1), ("assentd", "disk")),
                         lambda site: site.small, lambda site: small_disk.fill(site.cluster[site.small]),
                         lambda site: small_disk.empty(site.cluster[site.small]))
-    fault.seconds = rng.uniform(4, 12)
+    fault.seconds = rng.uniform(8, 16)  # a segment lasts some seconds, and the next one is there
     return fault
 
 

@@ -100,8 +100,15 @@ class Host:
 
     def status(self, timeout=1):
         """The parsed status, or None while there is none."""
-        answer = self.ctl("status", timeout=timeout)
+        answer = self.ctl("status", timeout=timeout, limit=30)  # asked again and again: a busy machine is no fault
         return answer.json if answer.out.startswith("{") else None
+
+    def indexes(self):
+        """The indexes of its status; LookupError while there is none."""
+        status = self.status()
+        if status is None:
+            raise LookupError(f"node {self.node} gives no status")
+        return status["index"]
 
     def put(self, key, value, timeout=5):
         return self.ctl("put", key, value, timeout=timeout)

@@ -29,11 +29,11 @@ class Writer:
     """`clients` closed-loop clients on one host. Each writes keys of its own, once each: w<client>-<n>. `rate` is the
     most a client writes in a second (0: as many as it can)."""
 
-    def __init__(self, host, clients, first_client, rate):
+    def __init__(self, host, clients, first_client, rate, value_bytes):
         self.host = host
         self.history = os.path.join(host.folder, f"log/history-{first_client}")
         argv = [host.build.program(PROGRAM), "--clients", str(clients), "--first", str(first_client),
-                "--rate", str(rate), "--history", self.history]
+                "--rate", str(rate), "--value-bytes", str(value_bytes), "--history", self.history]
         self.process = Process(f"writer of node {host.node}", host.namespaces, argv,
                                os.path.join(host.folder, "log/writer.log"))
         self.records = []
@@ -70,20 +70,20 @@ class Writer:
 class Load:
     """Writers on all hosts of a cluster. In a `with`: started at its begin, stopped at its end."""
 
-    def __init__(self, cluster, clients=16, rate=100):
+    def __init__(self, cluster, clients=16, rate=100, value_bytes=64):
         self.cluster = cluster
         self.writers = []
         hosts = list(cluster)
         first = len(cluster.writers) * 1000
         for place, host in enumerate(hosts):
             share = clients // len(hosts) + (1 if place < clients % len(hosts) else 0)
-            self.writers.append(Writer(host, share, first + place * 1000, rate))
+            self.writers.append(Writer(host, share, first + place * 1000, rate, value_bytes))
         cluster.writers += [writer.process for writer in self.writers]
 
     def __enter__(self):
         for writer in self.writers:
             writer.process.start()
-        self.wait_confirmed(0)
+        self.wait_confirmed(0, deadline=60)
         return self
 
     def __exit__(self, *_):
