@@ -91,6 +91,7 @@ class Episode:
         self.keep = keep
         self.say = say
         self.faults = {}
+        self.folder = None
         self.ended_by_itself = {}  # corosync, which is not ours
         self._began = time.monotonic()
 
@@ -107,6 +108,7 @@ class Episode:
             cluster = self._cluster(stack)
             self._trace = stack.enter_context(open(os.path.join(cluster.folder, "nemesis.log"), "w"))
             self.cluster = cluster
+            self.folder = cluster.folder
             try:
                 return self._run(plan)
             except BaseException as error:
