@@ -25,9 +25,12 @@ bool same_entry(const Entry& a, const Entry& b) {
 
 // ---- one replica
 
-void Invariants::require(bool holds, const char* rule, const std::string& detail) {
-    if (!holds && broken_.empty()) broken_ = std::string(rule) + " on node " + num(node_) + ": " + detail;
+void Invariants::broken(const char* rule, const std::string& detail) {
+    if (broken_.empty()) broken_ = std::string(rule) + " on node " + num(node_) + ": " + detail;
 }
+
+// The detail is put together only if something is broken: this runs after every step.
+#define require(holds, ...) ((holds) ? void() : broken(__VA_ARGS__))
 
 std::string Invariants::check(const ReplicaView& before, const ReplicaView& after, const Update& update) {
     broken_.clear();
@@ -176,8 +179,8 @@ void ClusterInvariants::Ledger::note(const EntryPtr& entry) {
     if (entry->kind == EntryKind::cancel && entry->cancel.index) cancels.try_emplace(entry->cancel.index, entry->index);
 }
 
-void ClusterInvariants::require(bool holds, const char* rule, const std::string& detail) {
-    if (!holds && broken_.empty()) broken_ = std::string(rule) + ": " + detail;
+void ClusterInvariants::broken(const char* rule, const std::string& detail) {
+    if (broken_.empty()) broken_ = std::string(rule) + ": " + detail;
 }
 
 std::string ClusterInvariants::take_broken() { return std::exchange(broken_, std::string()); }

@@ -25,7 +25,7 @@ class Invariants {
     void persisted(const ReplicaView& before, const ReplicaView& after, const Persist& unit);
     void verdicts(const ReplicaView& after, const std::vector<Verdict>& given);
     void sent(const ReplicaView& after, const Outgoing& out);
-    void require(bool holds, const char* rule, const std::string& detail);
+    void broken(const char* rule, const std::string& detail);
 
     NodeId node_;
     Incarnation incarnation_;
@@ -97,7 +97,7 @@ class ClusterInvariants {
     bool majority(const std::vector<Voter>& voters, const Entry& entry) const;
     void sent(NodeId node, const Outgoing& out);
     void ack_true(NodeId node, const Ack& ack);
-    void require(bool holds, const char* rule, const std::string& detail);
+    void broken(const char* rule, const std::string& detail);
     std::string take_broken();
 
     std::map<NodeId, Member> members_;

@@ -1,8 +1,31 @@
 #include "cpg.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace assent::sim {
+namespace {
+
+constexpr size_t kQueueBusy = 48;  // frames in corosync's queue from which on it answers TRY_AGAIN
+constexpr int64_t kRetryMinUs = 1'000;
+constexpr int64_t kRetryMaxUs = 5'000;
+
+// About as long as it is on the wire.
+uint64_t size_of(const Message& message) {
+    uint64_t size = 100;
+    if (const auto* propose = std::get_if<Propose>(&message)) {
+        for (const EntryPtr& entry : propose->entries) size += weight(*entry);
+    }
+    return size;
+}
+
+// What the outbox knows a message by.
+std::string image(const Header& header) {
+    uint64_t name = header.sequence ^ (header.incarnation.value << 20);
+    return std::string(reinterpret_cast<const char*>(&name), sizeof name);
+}
+
+}  // namespace
 
 Cpg::Cpg(Schedule& schedule, Random& random, const CpgTimes& times, uint32_t nodes, Deliver deliver)
     : schedule_(schedule), random_(random), times_(times), deliver_(std::move(deliver)), nodes_(nodes + 1),
@@ -10,12 +33,23 @@ Cpg::Cpg(Schedule& schedule, Random& random, const CpgTimes& times, uint32_t nod
 
 RingId Cpg::ring_of(NodeId n) const { return at(n).ring ? at(n).ring->id : RingId(); }
 
+bool Cpg::connected(NodeId a, NodeId b) const { return at(a).up && at(b).up && at(a).component == at(b).component; }
+
 std::vector<NodeId> Cpg::reachable(NodeId n) const {
     std::vector<NodeId> found;
     for (uint32_t m = 1; m < nodes_.size(); ++m) {
-        if (nodes_[m].up && nodes_[m].component == at(n).component) found.push_back(NodeId(m));
+        if (connected(n, NodeId(m))) found.push_back(NodeId(m));
     }
     return found;
+}
+
+std::vector<Cpg::Process> Cpg::members_of(const Ring& ring) const {
+    std::vector<Process> members = ghosts_;
+    for (NodeId n : ring.nodes) {
+        if (at(n).joined && at(n).ring.get() == &ring) members.push_back({n, at(n).life});
+    }
+    std::sort(members.begin(), members.end());
+    return members;
 }
 
 // ---- corosync itself
@@ -37,10 +71,23 @@ void Cpg::corosync_down(NodeId n, bool power) {
     ++node.life;
     node.ring.reset();
     node.queue.clear();
+    node.busy_until = 0;
     if (power && random_.one_in(4)) node.ring_sequence = 0;
     if (node.joined) deliver_(n, event::CpgLost{});
-    node.joined = false;
+    end_process(n);
     topology_changed();
+}
+
+void Cpg::corosync_stop(NodeId n) {
+    Node& node = at(n);
+    if (!node.up) return;
+    if (node.joined) {
+        auto ring = node.ring;
+        deliver_(n, event::CpgLost{});
+        end_process(n);
+        if (!ring->frozen) append(ring, Item{nullptr, members_of(*ring)}, n);
+    }
+    corosync_down(n, false);
 }
 
 void Cpg::set_components(const std::vector<uint32_t>& component_of_node) {
@@ -56,11 +103,20 @@ void Cpg::topology_changed() {
         if (now == at(n).ring->nodes && !at(n).ring->frozen) continue;
         bool lost = !std::includes(now.begin(), now.end(), at(n).ring->nodes.begin(), at(n).ring->nodes.end());
         for (NodeId peer : at(n).ring->nodes) lost |= at(peer).ring != at(n).ring;  // it restarted meanwhile
-        if (lost) at(n).ring->frozen = true;
+        if (lost) lose_token(at(n).ring);
         schedule_.after(random_.pick(lost ? times_.detect : times_.merge), [this, n, life = at(n).corosync_life] {
             if (at(n).corosync_life == life) settle(n);
         });
     }
+}
+
+// Until then each part of the ring goes on: a sender delivers what the others never get.
+void Cpg::lose_token(const std::shared_ptr<Ring>& ring) {
+    int64_t lasts = random_.pick(times_.token);
+    if (lasts == 0)
+        ring->frozen = true;
+    else
+        schedule_.after(lasts, [ring] { ring->frozen = true; });
 }
 
 void Cpg::settle(NodeId n) {
@@ -77,23 +133,25 @@ void Cpg::form(const std::vector<NodeId>& nodes, RingId id) {
     ring->id = id;
     ring->nodes = nodes;
     for (NodeId n : nodes) {
-        if (at(n).joined) ring->members.push_back(n);
-    }
-    ring->log.push_back(Item{nullptr, ring->members});
-    for (NodeId n : nodes) {
         Node& node = at(n);
         if (node.ring) node.ring->frozen = true;
         node.ring = ring;
         node.cursor = 0;
+        node.hole = ~size_t(0);
+        node.fresh = false;
         node.last_due = schedule_.now();
         node.ring_sequence = std::max(node.ring_sequence, id.sequence);
-        if (node.joined) schedule_delivery(n, 0, random_.pick(times_.view));
-        if (!node.queue.empty()) pump(n);
+    }
+    ring->log.push_back(Item{nullptr, members_of(*ring)});
+    for (NodeId n : nodes) {
+        if (at(n).joined) schedule_delivery(n, 0, random_.pick(times_.view));
+        if (!at(n).queue.empty()) pump(n);
     }
     tell_quorum_of(*ring);
 }
 
-// Those who move together deliver the same part of the old ring first, unless they were cut off before they knew of it.
+// Those who move together deliver the same part of the old ring first: whatever one of them got, but for what lies
+// behind a hole of all. Unless they were cut off before they knew of that ring.
 void Cpg::end_old_rings(const std::vector<NodeId>& nodes) {
     std::map<Ring*, std::vector<NodeId>> together;
     std::vector<std::shared_ptr<Ring>> order;
@@ -105,10 +163,15 @@ void Cpg::end_old_rings(const std::vector<NodeId>& nodes) {
     }
     for (const auto& ring : order) {
         size_t most = 0;
-        for (NodeId n : together[ring.get()]) most = std::max(most, at(n).cursor);
-        size_t upto = size_t(random_.between(int64_t(most), int64_t(ring->log.size())));
+        size_t limit = 0;
+        for (NodeId n : together[ring.get()]) {
+            most = std::max(most, at(n).cursor);
+            limit = std::max(limit, std::min(at(n).hole, ring->log.size()));
+        }
+        size_t upto = size_t(random_.between(int64_t(most), int64_t(std::max(most, limit))));
         for (NodeId n : together[ring.get()]) {
             bool hidden = at(n).cursor == 0 && random_.one_in(4);
+            at(n).hole = ~size_t(0);
             if (at(n).joined && upto > 0 && !hidden) deliver_upto(n, upto - 1);
         }
     }
@@ -136,18 +199,37 @@ void Cpg::join(NodeId n) {
     ++node.life;
     schedule_.after(random_.pick(times_.order), [this, n, life = node.life] {
         if (at(n).life != life) return;
-        at(n).joined = true;
-        at(n).cursor = at(n).ring->log.size();
+        begin_process(n);
         change_members(n);
         tell_quorum_of(*at(n).ring);
     });
 }
 
-void Cpg::leave(NodeId n) {
+void Cpg::begin_process(NodeId n) {
+    Node& node = at(n);
+    node.joined = true;
+    node.fresh = true;
+    node.cursor = node.ring->log.size();
+    node.told.clear();
+    node.views.reset(n);
+    node.outbox = std::make_unique<Outbox>([this, n](std::string_view) { return mcast(n); });
+    node.waiting.clear();
+    node.retry_us = kRetryMinUs;
+}
+
+void Cpg::end_process(NodeId n) {
     Node& node = at(n);
     ++node.life;
-    bool was = node.joined;
     node.joined = false;
+    node.outbox.reset();
+    node.waiting.clear();
+}
+
+void Cpg::leave(NodeId n, bool ghost) {
+    Node& node = at(n);
+    bool was = node.joined;
+    if (was && ghost) ghosts_.push_back({n, node.life});
+    end_process(n);
     while (!node.queue.empty() && random_.one_in(2)) node.queue.pop_back();  // a suffix is lost
     if (!was || !node.ring || node.ring->frozen) return;
     while (!node.queue.empty()) {
@@ -157,22 +239,61 @@ void Cpg::leave(NodeId n) {
     change_members(n);
 }
 
-// The ring's list of processes follows `joined`; ordered with its messages.
+void Cpg::bury(NodeId n) {
+    std::erase_if(ghosts_, [n](const Process& p) { return p.node == n; });
+    std::set<Ring*> done;
+    for (uint32_t m = 1; m < nodes_.size(); ++m) {
+        if (nodes_[m].ring && done.insert(nodes_[m].ring.get()).second) change_members(NodeId(m));
+    }
+}
+
+// The ring's list of processes follows who joined; ordered with its messages.
 void Cpg::change_members(NodeId n) {
     auto ring = at(n).ring;
     if (ring->frozen) return;  // the next ring's first list will tell
-    ring->members.clear();
-    for (NodeId m : ring->nodes) {
-        if (at(m).ring == ring && at(m).joined) ring->members.push_back(m);
-    }
-    append(ring, Item{nullptr, ring->members}, n);
+    append(ring, Item{nullptr, members_of(*ring)}, n);
 }
 
 void Cpg::send(NodeId n, PacketPtr packet) {
     Node& node = at(n);
     if (!node.joined) return;  // dropped, though the library says CS_OK
-    node.queue.push_back(std::move(packet));
+    if (!node.outbox->push(image(packet->header))) return;
+    node.waiting.push_back(std::move(packet));
+    if (!node.retrying) flush(n);
+}
+
+void Cpg::own_read(NodeId n, const Header& header) {
+    if (!at(n).joined) return;
+    at(n).outbox->on_delivered(image(header));
+    if (!at(n).retrying) flush(n);
+}
+
+// As the daemon's CPG adapter does it.
+void Cpg::flush(NodeId n) {
+    Node& node = at(n);
+    if (node.outbox->flush() != Outbox::Flushed::again) {
+        node.retry_us = kRetryMinUs;
+        return;
+    }
+    node.retrying = true;
+    schedule_.after(node.retry_us, [this, n, life = node.life] {
+        at(n).retrying = false;
+        if (!at(n).joined) return;
+        if (at(n).life == life && !stands_still(n)) at(n).retry_us = std::min(at(n).retry_us * 2, kRetryMaxUs);
+        flush(n);
+    });
+}
+
+Cs Cpg::mcast(NodeId n) {
+    Node& node = at(n);
+    bool synchronises = node.cursor == 0;
+    if (synchronises || stands_still(n) || node.busy_until > schedule_.now() || node.queue.size() >= kQueueBusy) {
+        return Cs::again;
+    }
+    node.queue.push_back(std::move(node.waiting.front()));
+    node.waiting.pop_front();
     pump(n);
+    return Cs::ok;
 }
 
 void Cpg::pump(NodeId n) {
@@ -190,12 +311,14 @@ void Cpg::pump(NodeId n) {
     });
 }
 
+// A node that the sender does not reach gets nothing more of this ring, but what others of its next ring have.
 void Cpg::append(const std::shared_ptr<Ring>& ring, Item item, NodeId sender) {
     ring->log.push_back(std::move(item));
     size_t place = ring->log.size() - 1;
     for (NodeId n : ring->nodes) {
-        if (at(n).ring != ring || !at(n).joined) continue;
-        schedule_delivery(n, place, n == sender ? 0 : random_.pick(times_.deliver));
+        if (at(n).ring != ring) continue;
+        if (n != sender && !connected(n, sender)) at(n).hole = std::min(at(n).hole, place);
+        if (at(n).joined) schedule_delivery(n, place, n == sender ? 0 : random_.pick(times_.deliver));
     }
 }
 
@@ -209,23 +332,65 @@ void Cpg::schedule_delivery(NodeId n, size_t upto, int64_t delay) {
 
 void Cpg::deliver_upto(NodeId n, size_t upto) {
     auto ring = at(n).ring;
-    while (at(n).joined && at(n).ring == ring && at(n).cursor <= upto) {
-        hand(n, *ring, ring->log[at(n).cursor++]);
+    while (at(n).joined && at(n).ring == ring && at(n).cursor <= upto && at(n).cursor < at(n).hole) {
+        hand(n, *ring, at(n).cursor++);
     }
 }
 
-void Cpg::hand(NodeId n, const Ring& ring, const Item& item) {
-    if (!item.packet) {
-        deliver_(n, event::View{ring.id, item.members});
-        return;
+// ---- callbacks of a process
+
+void Cpg::hand(NodeId n, const Ring& ring, size_t place) {
+    const Item& item = ring.log[place];
+    if (item.packet) {
+        hand_message(n, ring, item.packet);
+    } else if (place == 0) {
+        begin_ring(n, ring, item);
+    } else if (at(n).fresh) {  // the first two come in either order
+        at(n).fresh = false;
+        bool ring_first = random_.one_in(2);
+        if (ring_first) tell_ring(n, ring);
+        tell_members(n, item.members, false);
+        if (!ring_first) tell_ring(n, ring);
+    } else {
+        tell_members(n, item.members, false);
     }
-    NodeId from = item.packet->header.from;
+}
+
+// First those who left, then those who joined, last the ring's id. Whoever was away meanwhile is in both lists.
+void Cpg::begin_ring(NodeId n, const Ring& ring, const Item& item) {
+    at(n).fresh = false;
+    std::vector<Process> stayed;
+    std::set_intersection(at(n).told.begin(), at(n).told.end(), item.members.begin(), item.members.end(),
+                          std::back_inserter(stayed));
+    if (stayed.size() > 1 && random_.one_in(4)) stayed.erase(stayed.begin() + long(random_.below(stayed.size())));
+    if (stayed != at(n).told) tell_members(n, stayed, true);
+    if (stayed != item.members) tell_members(n, item.members, true);
+    tell_ring(n, ring);
+}
+
+void Cpg::tell_members(NodeId n, const std::vector<Process>& members, bool ring_follows) {
+    std::vector<NodeId> list;
+    for (const Process& p : members) list.push_back(p.node);
+    at(n).told = members;
+    tell(n, at(n).views.on_members(std::move(list), ring_follows));
+}
+
+void Cpg::tell_ring(NodeId n, const Ring& ring) { tell(n, at(n).views.on_ring(ring.id, ring.nodes)); }
+
+void Cpg::tell(NodeId n, const std::optional<CpgView>& view) {
+    if (view) deliver_(n, event::View{view->ring, view->members});
+}
+
+void Cpg::hand_message(NodeId n, const Ring& ring, const PacketPtr& packet) {
+    tell(n, at(n).views.on_message());
+    NodeId from = packet->header.from;
     for (auto pair : {std::pair{from, n}, std::pair{NodeId(), n}, std::pair{from, NodeId()}}) {
         if (dropped_.count(pair)) return;
     }
     if (random_.permille(loss_)) return;
-    deliver_(n, event::Received{item.packet->header, item.packet->message, true});
-    if (random_.permille(duplicate_)) deliver_(n, event::Received{item.packet->header, item.packet->message, true});
+    if (size_of(packet->message) > atomic_ && (ring.frozen || random_.one_in(8))) return;
+    deliver_(n, event::Received{packet->header, packet->message, true});
+    if (random_.permille(duplicate_)) deliver_(n, event::Received{packet->header, packet->message, true});
 }
 
 void Cpg::drop(NodeId from, NodeId to, bool on) {

@@ -89,6 +89,10 @@ bool Nemesis::strike_link(const Strike& strike, Random& random) {
         case StrikeKind::break_link:
             if (a != b) world_.side().break_connection(a, b);
             return true;
+        case StrikeKind::slow_link:
+            world_.side().slow_down(a, b, uint64_t(random.between(10, 1'000)));
+            later(lasts, [this, a, b] { world_.side().slow_down(a, b, 1); });
+            return true;
         case StrikeKind::cut_link: {
             if (a == b) return true;
             bool both = random.one_in(2);
@@ -120,6 +124,10 @@ bool Nemesis::strike_host(const Strike& strike, Random& random) {
             return true;
         case StrikeKind::pause: world_.node(n).pause(lasts); break;
         case StrikeKind::suspend: world_.node(n).suspend(lasts); break;
+        case StrikeKind::slow_process:
+            world_.node(n).slow_down(random.between(10, 1'000));
+            later(lasts, [this, n] { world_.node(n).slow_down(1); });
+            break;
         case StrikeKind::slow_disk:
             world_.node(n).disk().slow_down(uint64_t(random.between(20, 500)));
             later(lasts, [this, n] { world_.node(n).disk().slow_down(1); });
@@ -166,6 +174,20 @@ bool Nemesis::strike_corosync(const Strike& strike, Random& random) {
             world_.crash_corosync(n);
             later(random.between(100, 3'000'000), [this, n] { world_.start_corosync(n); });
             return true;
+        case StrikeKind::corosync_stop:
+            world_.stop_corosync(n);
+            later(random.between(100, 3'000'000), [this, n] { world_.start_corosync(n); });
+            return true;
+        case StrikeKind::corosync_blink:
+            world_.crash_corosync(n);
+            later(random.between(10, 20'000), [this, n] { world_.start_corosync(n); });
+            return true;
+        case StrikeKind::ghost:
+            world_.kill_as_ghost(n);
+            later(random.between(100, 2'000'000), [this, n] { world_.boot(n); });
+            later(random.between(100, 5'000'000), [this, n] { world_.bury(n); });
+            return true;
+        case StrikeKind::cpg_busy: world_.cpg().set_busy(n, random.between(1'000, 4'000'000)); return true;
         case StrikeKind::cpg_noise: {
             uint32_t loss = uint32_t(random.below(100));
             world_.cpg().set_noise(loss, uint32_t(random.below(100)));
@@ -184,6 +206,11 @@ bool Nemesis::strike_corosync(const Strike& strike, Random& random) {
 bool Nemesis::strike_around(const Strike& strike, Random& random) {
     switch (strike.kind) {
         case StrikeKind::move_master: move_master(random.one_in(2) ? strike.node : NodeId()); return true;
+        case StrikeKind::clock_drift: {
+            int64_t most = world_.setup().clock_ppm;
+            world_.node(strike.node).drift(random.between(-most, most));
+            return true;
+        }
         default: return false;
     }
 }
@@ -209,6 +236,10 @@ void Nemesis::stop(const std::vector<NodeId>& stay_off) {
             continue;
         }
         world_.node(n).resume();
+        world_.node(n).slow_down(1);
+        world_.bury(n);
+        world_.cpg().set_busy(n, 0);
+        for (uint32_t peer = 1; peer <= world_.size(); ++peer) world_.side().slow_down(n, NodeId(peer), 1);
         world_.node(n).disk().slow_down(1);
         world_.hang_application(n, false);
         world_.node(n).app().stubborn(false);

@@ -114,14 +114,24 @@ void Node::end_suspend() {
 
 void Node::reboot_clock() {
     booted_at_ = world_.schedule().now();
+    drifted_us_ = rate_since_ = 0;
     suspended_us_ = 0;
     suspended_since_ = 0;
 }
 
+int64_t Node::up_us() const { return world_.schedule().now() - booted_at_ + 1'000'000; }
+
+void Node::drift(int64_t raw_ppm) {
+    int64_t awake = up_us() - suspended_us_;
+    drifted_us_ += (awake - rate_since_) * rates_.raw_ppm / 1'000'000;
+    rate_since_ = awake;
+    rates_.raw_ppm = raw_ppm;
+}
+
 Now Node::clock() const {
-    int64_t up = world_.schedule().now() - booted_at_ + 1'000'000;
-    int64_t awake = std::max<int64_t>(0, up - suspended_us_);
-    return Now{awake + awake * rates_.raw_ppm / 1'000'000, suspended_us_ + suspended_us_ * rates_.raw_ppm / 1'000'000};
+    int64_t awake = up_us() - suspended_us_;
+    int64_t raw = awake + drifted_us_ + (awake - rate_since_) * rates_.raw_ppm / 1'000'000;
+    return Now{raw, suspended_us_ + suspended_us_ * rates_.raw_ppm / 1'000'000};
 }
 
 int64_t Node::until_raw(int64_t raw_us) const {
@@ -138,7 +148,7 @@ void Node::give(Event event) {
 void Node::wake() {
     if (awake_) return;
     awake_ = true;
-    int64_t delay = world_.random().pick(world_.setup().process);
+    int64_t delay = world_.random().pick(world_.setup().process) * slow_;
     int64_t stopped = paused_until_ - world_.schedule().now();
     world_.schedule().after(std::max(delay, stopped), [this, life = life_] {
         if (life != life_ || !awake_) return;
@@ -165,6 +175,8 @@ void Node::work() {
 
 void Node::step(Event event) {
     size_t kind = event.index();
+    const auto* received = std::get_if<event::Received>(&event);
+    if (received && received->by_cpg && received->header.from == id_) world_.cpg().own_read(id_, received->header);
     Update update = replica_->step(clock(), std::move(event));
     world_.stepped(id_, kind, update);
     ReplicaView after = replica_->view();

@@ -15,7 +15,7 @@ namespace assent::sim {
 class World;
 
 struct ClockRates {
-    int64_t raw_ppm = 0;   // CLOCK_MONOTONIC_RAW against true time
+    int64_t raw_ppm = 0;  // CLOCK_MONOTONIC_RAW against true time
 };
 
 class Node {
@@ -35,6 +35,10 @@ class Node {
     void reboot_clock();
     // The application alone, from its durable state.
     void restart_application();
+    // CLOCK_MONOTONIC_RAW runs at this rate from now on.
+    void drift(int64_t raw_ppm);
+    // The daemon reads that many times as late.
+    void slow_down(int64_t factor) { slow_ = factor; }
 
     // For the replica; lost if the daemon does not run.
     void give(Event event);
@@ -51,6 +55,7 @@ class Node {
   private:
     void redeliver();
     void withdraw(Index from);
+    int64_t up_us() const;
     Now clock() const;
     void end_suspend();
     void wake();
@@ -64,7 +69,10 @@ class Node {
     NodeId id_;
     Options options_;
     ClockRates rates_;
+    int64_t slow_ = 1;
     int64_t booted_at_ = 0;
+    int64_t drifted_us_ = 0;  // what the raw clock gained at earlier rates
+    int64_t rate_since_ = 0;  // awake time at which the rate began
     int64_t suspended_us_ = 0;
     int64_t suspended_since_ = 0;  // 0: it is not
     UnitDisk disk_;

@@ -56,6 +56,7 @@ Setup random_setup(const RunOptions& options, Random& random) {
     if (random.one_in(4)) s.side.deliver = {100, 60'000};
     if (random.one_in(4)) s.cpg.quorum = {100, 6'000'000};
     if (random.one_in(8)) s.process = {1, 20'000};
+    if (random.one_in(8)) s.atomic_bytes = 500;
     s.trace = options.trace;
     return s;
 }

@@ -6,7 +6,8 @@ namespace assent::sim {
 
 Side::Side(Schedule& schedule, Random& random, const SideTimes& times, uint32_t nodes, Cpg::Deliver deliver)
     : schedule_(schedule), random_(random), times_(times), deliver_(std::move(deliver)), up_(nodes + 1),
-      life_(nodes + 1), cut_(nodes + 1, std::vector<bool>(nodes + 1)) {
+      life_(nodes + 1), cut_(nodes + 1, std::vector<bool>(nodes + 1)),
+      factor_(nodes + 1, std::vector<uint64_t>(nodes + 1, 1)) {
     for (uint32_t a = 1; a <= nodes; ++a) {
         for (uint32_t b = a + 1; b <= nodes; ++b) conns_[{NodeId(a), NodeId(b)}];
     }
@@ -16,15 +17,29 @@ void Side::process_up(NodeId n) {
     up_[n.value] = true;
     ++life_[n.value];
     for (auto& [pair, conn] : conns_) {
-        if (pair.first == n || pair.second == n) check_later(pair);
+        if (pair.first != n && pair.second != n) continue;
+        break_connection(pair.first, pair.second);  // of the life before, if its end was not noticed yet
+        check_later(pair);
     }
 }
 
 void Side::process_down(NodeId n) {
+    if (!up_[n.value]) return;
     up_[n.value] = false;
     ++life_[n.value];
     for (auto& [pair, conn] : conns_) {
         if (pair.first == n || pair.second == n) break_connection(pair.first, pair.second);
+    }
+}
+
+void Side::power_lost(NodeId n) {
+    if (!up_[n.value]) return;
+    up_[n.value] = false;
+    ++life_[n.value];
+    for (auto& [pair, conn] : conns_) {
+        if (pair.first != n && pair.second != n) continue;
+        ++conn.generation;  // what is under way is lost
+        check_later(pair);
     }
 }
 
@@ -83,14 +98,15 @@ void Side::send(NodeId from, NodeId to, PacketPtr packet) {
     Conn& conn = conns_.at(pair_of(from, to));
     if (!conn.up) return;
     int64_t& last = conn.last_due[from < to ? 0 : 1];
-    last = std::max(last, schedule_.now() + random_.pick(times_.deliver));
+    int64_t takes = random_.pick(times_.deliver) * int64_t(factor_[from.value][to.value]);
+    last = std::max(last, schedule_.now() + takes);
     schedule_.after(last - schedule_.now(),
                     [this, from, to, packet, generation = conn.generation] { arrive(from, to, packet, generation); });
 }
 
 void Side::arrive(NodeId from, NodeId to, PacketPtr packet, uint64_t generation) {
     Conn& conn = conns_.at(pair_of(from, to));
-    if (conn.generation != generation) return;
+    if (conn.generation != generation || !up_[to.value]) return;
     if (!reaches(from, to)) {
         break_connection(from, to);  // what stands in the way of order is not waited for
         return;

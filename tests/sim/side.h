@@ -23,12 +23,16 @@ class Side {
 
     void process_up(NodeId n);
     void process_down(NodeId n);
+    // The host is gone: its peers notice by and by.
+    void power_lost(NodeId n);
     void send(NodeId from, NodeId to, PacketPtr packet);
     // Can bytes go from one to the other?
     void set_reach(NodeId from, NodeId to, bool on);
     bool reaches(NodeId from, NodeId to) const { return !cut_[from.value][to.value]; }
     bool connected(NodeId a, NodeId b) const { return conns_.at(pair_of(a, b)).up; }
     void break_connection(NodeId a, NodeId b);
+    // Everything from one to the other takes so many times as long.
+    void slow_down(NodeId from, NodeId to, uint64_t factor) { factor_[from.value][to.value] = factor; }
 
   private:
     struct Conn {
@@ -51,6 +55,7 @@ class Side {
     std::vector<bool> up_;
     std::vector<uint64_t> life_;
     std::vector<std::vector<bool>> cut_;
+    std::vector<std::vector<uint64_t>> factor_;
     std::map<Pair, Conn> conns_;
 };
 

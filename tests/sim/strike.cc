@@ -1,5 +1,7 @@
 #include "strike.h"
 
+#include <iterator>
+
 namespace assent::sim {
 namespace {
 
@@ -9,7 +11,7 @@ struct KindRow {
 };
 
 // In the order of StrikeKind.
-constexpr KindRow kKinds[kStrikeKinds] = {
+constexpr KindRow kKinds[] = {
     {"split", 20},
     {"heal", 20},
     {"hidden view", 12},
@@ -17,18 +19,26 @@ constexpr KindRow kKinds[kStrikeKinds] = {
     {"power", 12},
     {"power everywhere", 3},
     {"corosync killed", 8},
+    {"corosync stopped", 5},
+    {"corosync blinks", 6},
     {"pause", 8},
     {"suspend", 5},
+    {"slow process", 6},
     {"slow disk", 10},
     {"application hangs", 10},
     {"application started again", 10},
     {"application rejects all", 8},
     {"link cut", 8},
     {"link broken", 5},
+    {"link slow", 6},
+    {"CPG busy", 6},
     {"CPG noise", 8},
+    {"ghost", 5},
     {"quorum lies", 8},
     {"move master", 10},
+    {"clock drift", 3},
 };
+static_assert(std::size(kKinds) == kStrikeKinds);
 
 constexpr Span kPaces[] = {{1'000, 200'000}, {50'000, 1'000'000}, {500'000, 4'000'000}};
 

@@ -12,24 +12,31 @@
 namespace assent::sim {
 
 enum class StrikeKind : uint8_t {
-    split,          // the network falls into parts, CPG and side channel or one of them
-    heal,           // the network is whole
-    hidden_view,    // a split that changes again before everybody was told of it
-    kill,           // kill -9 of the daemon
-    power,          // of one host
-    power_all,      // of all at once
-    corosync_kill,  // corosync dies under a live daemon
-    pause,          // SIGSTOP of the daemon
-    suspend,        // of the host: its clocks stand still too
+    split,           // the network falls into parts, CPG and side channel or one of them
+    heal,            // the network is whole
+    hidden_view,     // a split that changes again before everybody was told of it
+    kill,            // kill -9 of the daemon
+    power,           // of one host
+    power_all,       // of all at once
+    corosync_kill,   // corosync dies under a live daemon
+    corosync_stop,   // corosync is stopped politely
+    corosync_blink,  // corosync is back before anybody missed it
+    pause,           // SIGSTOP of the daemon
+    suspend,         // of the host: its clocks stand still too
+    slow_process,    // a daemon that reads late
     slow_disk,
     hang_application,
     restart_application,  // alone, from an older state
     reject_all,           // the application takes nothing for a while
     cut_link,             // side channel, one way or both
     break_link,           // side channel: the connection ends
+    slow_link,            // side channel
+    cpg_busy,             // corosync answers TRY_AGAIN
     cpg_noise,            // messages lost and repeated
+    ghost,                // a member that is gone and stays in the list
     quorum_lies,          // the quorate flag says anything
     move_master,          // an administrator's wish
+    clock_drift,          // the raw clock goes on at another rate within its bound
     count
 };
 constexpr size_t kStrikeKinds = size_t(StrikeKind::count);

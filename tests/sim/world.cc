@@ -9,16 +9,19 @@ constexpr size_t kLinesKept = 120;
 
 }  // namespace
 
-World::World(const Setup& setup) : setup_(setup), random_(setup.seed) {
+World::World(const Setup& setup)
+    : setup_(setup), random_(setup.seed), cpg_random_(setup.seed ^ 0xc96), side_random_(setup.seed ^ 0x51de) {
     auto deliver = [this](NodeId n, Event event) { node(n).give(std::move(event)); };
-    cpg_ = std::make_unique<Cpg>(schedule_, random_, setup_.cpg, setup_.nodes, deliver);
-    side_ = std::make_unique<Side>(schedule_, random_, setup_.side, setup_.nodes, deliver);
+    cpg_ = std::make_unique<Cpg>(schedule_, cpg_random_, setup_.cpg, setup_.nodes, deliver);
+    side_ = std::make_unique<Side>(schedule_, side_random_, setup_.side, setup_.nodes, deliver);
     std::vector<uint32_t> votes{0};
     for (uint32_t n = 1; n <= setup_.nodes; ++n) {
         votes.push_back(setup_.votes.empty() ? 1 : setup_.votes[n - 1]);
         nodelist_.push_back({NodeId(n), votes.back()});
     }
     cpg_->set_votes(votes, setup_.quorate_lies);
+    cpg_->set_atomic(setup_.atomic_bytes);
+    cpg_->stands_still = [this](NodeId n) { return node(n).paused(); };
     for (uint32_t n = 1; n <= setup_.nodes; ++n) {
         ClockRates rates;
         if (setup_.clock_ppm) rates.raw_ppm = random_.between(-setup_.clock_ppm, setup_.clock_ppm);
@@ -35,8 +38,14 @@ void World::boot(NodeId n) {
 
 void World::power_off(NodeId n) {
     cpg_->corosync_down(n, true);  // first: nobody is told that the process left
+    side_->power_lost(n);
     node(n).stop();
     node(n).reboot_clock();
+}
+
+void World::kill_as_ghost(NodeId n) {
+    cpg_->leave(n, true);
+    node(n).stop();
 }
 
 void World::start_corosync(NodeId n) {

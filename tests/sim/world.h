@@ -21,13 +21,15 @@ struct Setup {
     bool quorate_lies = false;
     Options options;
     int64_t clock_ppm = 22'500;  // raw clocks differ from true time by at most this
-    CpgTimes cpg{{20, 300}, {20, 500}, {100, 50'000}, {100, 80'000}, {100'000, 1'500'000}, {5'000, 300'000}};
+    CpgTimes cpg{{20, 300},        {20, 500}, {100, 50'000}, {100, 80'000}, {100'000, 1'500'000},
+                 {5'000, 300'000}, {0, 5'000}};
     SideTimes side{{20, 500}, {1'000, 100'000}, {50'000, 1'000'000}, {100, 50'000}};
     Span disk{100, 5'000};
     Span app{10, 2'000};
     AppManners manners;
     Span process{1, 100};
     Span read{1, 1'000};
+    uint64_t atomic_bytes = Outbox::kMaxMessage;  // larger CPG messages are cut into pieces
     bool trace = false;
 };
 
@@ -40,7 +42,7 @@ class World {
 
     const Setup& setup() const { return setup_; }
     Schedule& schedule() { return schedule_; }
-    Random& random() { return random_; }
+    Random& random() { return random_; }  // of nodes and clients; CPG and the side channel have their own
     Cpg& cpg() { return *cpg_; }
     Side& side() { return *side_; }
     ClusterInvariants& cluster() { return cluster_; }
@@ -53,6 +55,10 @@ class World {
     void boot(NodeId n);  // power, corosync, daemon
     void power_off(NodeId n);
     void crash_corosync(NodeId n) { cpg_->corosync_down(n, false); }
+    void stop_corosync(NodeId n) { cpg_->corosync_stop(n); }
+    // The daemon dies, and the others are not told until bury().
+    void kill_as_ghost(NodeId n);
+    void bury(NodeId n) { cpg_->bury(n); }
     void start_corosync(NodeId n);
     void hang_application(NodeId n, bool on);
     // CPG and side channel: nodes with the same number reach each other.
@@ -87,6 +93,8 @@ class World {
     Setup setup_;
     Schedule schedule_;
     Random random_;
+    Random cpg_random_;
+    Random side_random_;
     ClusterInvariants cluster_;
     std::vector<ListedNode> nodelist_;
     std::unique_ptr<Cpg> cpg_;
