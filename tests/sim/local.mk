@@ -40,7 +40,8 @@ tests_sim_sim_LDADD = tests/sim/libplanted.a src/wire/libassent_wire.a src/base/
 # Golden scenarios; `tests/scenario/scenario_test --rewrite` puts down what happens now, to be read in review.
 check_PROGRAMS += tests/scenario/scenario_test
 tests_scenario_scenario_test_SOURCES = tests/scenario/runner.cc $(sim_world)
-tests_scenario_scenario_test_LDADD = src/core/libassent_core.a
+tests_scenario_scenario_test_LDADD = \
+	src/core/libassent_core.a src/ledger/libassent_ledger.a src/wire/libassent_wire.a src/base/libassent_base.a $(PROTOBUF_LIBS)
 EXTRA_DIST += \
 	tests/scenario/alone.txt \
 	tests/scenario/bootstrap.txt \

@@ -52,6 +52,7 @@ Setup random_setup(const RunOptions& options, Random& random) {
         s.manners.late_permille = choose<uint32_t>(random, {0, 100, 600});
     }
     if (random.one_in(4)) s.disk = {1'000, 60'000};
+    s.segment_bytes = choose<uint64_t>(random, {4'096, 8'192, 64 << 10});
     if (random.one_in(4)) s.cpg.deliver = {100, 30'000};
     if (random.one_in(4)) s.side.deliver = {100, 60'000};
     if (random.one_in(4)) s.cpg.quorum = {100, 6'000'000};

@@ -35,8 +35,19 @@ void World::boot(NodeId n) {
 
 void World::power_off(NodeId n) {
     cpg_->corosync_down(n, true);  // first: nobody is told that the process left
-    node(n).stop();
+    node(n).power_loss();
     node(n).reboot_clock();
+}
+
+bool World::may_lose(NodeId n) const {
+    if (!cluster_.decided()) return false;  // the founding needs everybody
+    uint64_t all = 0;
+    uint64_t gone = 0;
+    for (const ListedNode& listed : nodelist_) {
+        all += listed.votes;
+        if (listed.node == n || lost(listed.node)) gone += listed.votes;
+    }
+    return 2 * gone < all;
 }
 
 void World::start_corosync(NodeId n) {
