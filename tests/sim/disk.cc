@@ -43,8 +43,8 @@ std::string text(const DiskContent& c) {
 
 }  // namespace
 
-Disk::Disk(Schedule& schedule, Random& random, NodeId node, Span latency, uint64_t segment_bytes, Hooks hooks)
-    : schedule_(schedule), random_(random), hooks_(std::move(hooks)), env_(random.next()), latency_(latency) {
+Disk::Disk(Schedule& schedule, uint64_t seed, NodeId node, Span latency, uint64_t segment_bytes, Hooks hooks)
+    : schedule_(schedule), random_(seed), hooks_(std::move(hooks)), env_(seed), latency_(latency) {
     options_.dir = kFolder;
     options_.segment_bytes = segment_bytes;
     options_.node = node;

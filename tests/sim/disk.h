@@ -30,7 +30,8 @@ class Disk {
         std::function<void(PersistSeq)> completed;   // then the last one's number
         std::function<void(End, const std::string&)> ended;
     };
-    Disk(Schedule& schedule, Random& random, NodeId node, Span latency, uint64_t segment_bytes, Hooks hooks);
+    // All chance comes from `seed`.
+    Disk(Schedule& schedule, uint64_t seed, NodeId node, Span latency, uint64_t segment_bytes, Hooks hooks);
 
     struct Opening {
         bool open = false;
@@ -86,7 +87,7 @@ class Disk {
     bool can_be_told(const Place& place, uint64_t bytes) const;
 
     Schedule& schedule_;
-    Random& random_;
+    Random random_;
     Hooks hooks_;
     ledger::FaultEnv env_;
     ledger::LedgerOptions options_;

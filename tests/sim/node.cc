@@ -12,7 +12,7 @@ constexpr Span kRestart{100'000, 2'000'000};
 
 Node::Node(World& world, NodeId id, const Options& options, ClockRates rates)
     : world_(world), id_(id), options_(options), rates_(rates),
-      disk_(world.schedule(), world.random(), id, world.setup().disk, world.setup().segment_bytes, disk_hooks()),
+      disk_(world.schedule(), world.random().next(), id, world.setup().disk, world.setup().segment_bytes, disk_hooks()),
       app_(world.schedule(), world.random(), world.setup().app, world.setup().manners,
            App::Hooks{[this](const Verdict& verdict) { world_.require(world_.cluster().applied(id_, verdict)); },
                       [this](Index upto) { give(event::Applied{upto}); },
