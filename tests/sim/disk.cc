@@ -196,6 +196,15 @@ Result<std::vector<EntryPtr>> Disk::read(Index from, Index upto, uint64_t max_by
     return store_->read(from, upto, max_bytes);
 }
 
+std::vector<EntryPtr> Disk::stored(Index from) const {
+    std::vector<EntryPtr> all;
+    for (;;) {
+        auto some = read(all.empty() ? from : next(all.back()->index), Index(UINT64_MAX), 1 << 20);
+        if (!some) return all;
+        all.insert(all.end(), some->begin(), some->end());
+    }
+}
+
 // ---- faults
 
 void Disk::end_at(uint64_t nth, End how) {

@@ -45,6 +45,8 @@ class Disk {
     // For an open disk.
     void submit(Persist unit);
     Result<std::vector<EntryPtr>> read(Index from, Index upto, uint64_t max_bytes) const;
+    // All from there on, as far as they can be read.
+    std::vector<EntryPtr> stored(Index from) const;
 
     // The process ended; the kernel still has what was written.
     void kill();

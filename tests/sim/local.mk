@@ -17,6 +17,7 @@ sim_world = \
 	tests/sim/app.cc tests/sim/app.h \
 	tests/sim/cpg.cc tests/sim/cpg.h \
 	tests/sim/disk.cc tests/sim/disk.h \
+	tests/sim/disk_faults.cc tests/sim/disk_faults.h \
 	tests/sim/node.cc tests/sim/node.h \
 	tests/sim/random.h tests/sim/schedule.h \
 	tests/sim/side.cc tests/sim/side.h \
@@ -36,6 +37,12 @@ sim_runner = \
 tests_sim_sim_SOURCES = $(sim_world) $(sim_runner) tests/sim/main.cc
 tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) -DASSENT_PLANTED
 tests_sim_sim_LDADD = tests/sim/libplanted.a src/wire/libassent_wire.a src/base/libassent_base.a $(PROTOBUF_LIBS)
+
+check_PROGRAMS += tests/sim/test_disk
+tests_sim_test_disk_SOURCES = tests/sim/test_disk.cc tests/sim/disk.cc tests/sim/disk.h tests/sim/random.h tests/sim/schedule.h
+tests_sim_test_disk_LDADD = \
+	src/core/libassent_core.a src/ledger/libassent_ledger.a src/wire/libassent_wire.a src/base/libassent_base.a \
+	$(PROTOBUF_LIBS) $(GTEST_LIBS)
 
 # Golden scenarios; `tests/scenario/scenario_test --rewrite` puts down what happens now, to be read in review.
 check_PROGRAMS += tests/scenario/scenario_test

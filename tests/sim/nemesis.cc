@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/planted.h"
+#include "disk_faults.h"
 
 namespace assent::sim {
 namespace {
@@ -124,6 +125,7 @@ bool Nemesis::strike_host(const Strike& strike, Random& random) {
             world_.node(n).disk().slow_down(uint64_t(random.between(20, 500)));
             later(lasts, [this, n] { world_.node(n).disk().slow_down(1); });
             break;
+        case StrikeKind::disk: sim::strike(world_, n, random); return true;
         default: return false;
     }
     note("for " + ms(lasts));
@@ -209,7 +211,7 @@ void Nemesis::stop(const std::vector<NodeId>& stay_off) {
             continue;
         }
         world_.node(n).resume();
-        world_.node(n).disk().slow_down(1);
+        mend(world_, n);
         world_.hang_application(n, false);
         world_.node(n).app().stubborn(false);
         world_.boot(n);

@@ -113,7 +113,7 @@ void Node::restart_application() {
 void Node::redeliver() {
     VerdictReader reader(app_.applied());
     VerdictPair handed = replica_->handed();
-    for (const EntryPtr& entry : disk_.read(next(app_.applied()), Index(UINT64_MAX), UINT64_MAX)) reader.add(entry);
+    for (const EntryPtr& entry : disk_.stored(next(app_.applied()))) reader.add(entry);
     reader.announce({handed.confirm, handed.stored});
     std::vector<Verdict> verdicts = reader.take();
     std::erase_if(verdicts, [&](const Verdict& v) { return v.entry->index > handed.confirm; });

@@ -20,6 +20,7 @@ constexpr KindRow kKinds[kStrikeKinds] = {
     {"pause", 8},
     {"suspend", 5},
     {"slow disk", 10},
+    {"disk", 20},
     {"application hangs", 10},
     {"application started again", 10},
     {"application rejects all", 8},

@@ -22,6 +22,7 @@ enum class StrikeKind : uint8_t {
     pause,          // SIGSTOP of the daemon
     suspend,        // of the host: its clocks stand still too
     slow_disk,
+    disk,  // anything else that disks do (disk_faults.h)
     hang_application,
     restart_application,  // alone, from an older state
     reject_all,           // the application takes nothing for a while
