@@ -188,7 +188,9 @@ std::string ClusterInvariants::take_broken() { return std::exchange(broken_, std
 std::string ClusterInvariants::restarted(NodeId node, Incarnation incarnation, const NodeState& state,
                                          const std::vector<EntryPtr>& entries, Index mark) {
     Member& m = members_[node];
-    if (m.incarnation) {
+    if (m.incarnation && m.durable.state.ledger != state.ledger) {
+        gone_[m.durable.state.ledger] = m.durable;
+    } else if (m.incarnation) {
         const Ledger& said = m.durable;
         require(state.ballot >= said.state.ballot, "I9",
                 "node " + num(node) + " lost its ballot " + num(said.state.ballot));
@@ -354,9 +356,11 @@ bool ClusterInvariants::majority(const std::vector<Voter>& voters, const Entry& 
     uint64_t have = 0;
     for (const Voter& voter : voters) {
         all += voter.votes;
-        auto it = members_.find(voter.node);
-        if (it == members_.end() || it->second.durable.state.ledger != voter.ledger) continue;
-        const Ledger& ledger = it->second.durable;
+        const auto it = members_.find(voter.node);
+        const auto gone = gone_.find(voter.ledger);
+        const bool here = it != members_.end() && it->second.durable.state.ledger == voter.ledger;
+        if (!here && gone == gone_.end()) continue;
+        const Ledger& ledger = here ? it->second.durable : gone->second;
         const Entry* has = ledger.at(entry.index);
         if (!has || has->epoch != entry.epoch) continue;
         if (entry.kind == EntryKind::write && ledger.mark < entry.index) continue;

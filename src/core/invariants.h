@@ -101,6 +101,7 @@ class ClusterInvariants {
     std::string take_broken();
 
     std::map<NodeId, Member> members_;
+    std::map<LedgerId, Ledger> gone_;  // of disks that were wiped: what had been acked from there
     std::map<Epoch, Master> masters_;
     std::map<Position, Known> known_;
     std::vector<EntryPtr> decided_;

@@ -9,16 +9,25 @@ constexpr uint64_t kSector = 512;
 
 std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
-void put(std::string& to, uint64_t offset, std::string_view bytes) {
-    if (to.size() < offset + bytes.size()) to.resize(offset + bytes.size(), '\0');
-    std::copy(bytes.begin(), bytes.end(), to.begin() + std::ptrdiff_t(offset));
-}
+// A file's bytes, and the sectors of it (by their first byte) that cannot be read.
+struct Bytes {
+    std::string at;
+    std::set<uint64_t> lost;
+
+    void put(uint64_t offset, std::string_view bytes) {
+        if (at.size() < offset + bytes.size()) at.resize(offset + bytes.size(), '\0');
+        std::copy(bytes.begin(), bytes.end(), at.begin() + std::ptrdiff_t(offset));
+        if (lost.empty()) return;
+        const uint64_t end = offset + bytes.size();
+        std::erase_if(lost, [&](uint64_t sector) { return sector >= offset && sector + kSector <= end; });
+    }
+};
 
 }  // namespace
 
 struct FaultEnv::Inode {
-    std::string cached;                                      // as processes see it
-    std::string durable;                                     // as the disk has it
+    Bytes cached;                                            // as processes see it
+    Bytes durable;                                           // as the disk has it
     std::vector<std::pair<uint64_t, std::string>> unsynced;  // writes, in order
 };
 
@@ -31,9 +40,13 @@ class FaultEnv::MemoryFile : public File {
     Result<size_t> read_at(uint64_t offset, char* to, size_t size) override {
         const std::lock_guard guard(env_.mutex_);
         if (dead()) return gone();
-        const std::string& from = inode_->cached;
-        if (offset >= from.size()) return size_t(0);
-        return from.copy(to, size, offset);
+        const Bytes& from = inode_->cached;
+        if (offset >= from.at.size()) return size_t(0);
+        const auto lost = from.lost.lower_bound(offset / kSector * kSector);
+        if (lost != from.lost.end() && *lost < offset + size) {
+            return Error{"cannot read at offset " + std::to_string(*lost) + " of " + path_ + ": Input/output error"};
+        }
+        return from.at.copy(to, size, offset);
     }
 
     Trouble write_at(uint64_t offset, std::string_view bytes) override {
@@ -44,7 +57,11 @@ class FaultEnv::MemoryFile : public File {
             write(offset, part);
             return Error{"cannot write " + path_ + ": made to fail"};
         }
-        write(offset, std::string(bytes));
+        const uint64_t size = inode_->cached.at.size();
+        const uint64_t growth = offset + bytes.size() > size ? offset + bytes.size() - size : 0;
+        const uint64_t room = env_.take_room(growth);
+        write(offset, std::string(bytes.substr(0, bytes.size() - std::min<uint64_t>(growth - room, bytes.size()))));
+        if (room < growth) return Error{"cannot write " + path_ + ": No space left on device"};
         return {};
     }
 
@@ -63,14 +80,14 @@ class FaultEnv::MemoryFile : public File {
     Result<uint64_t> size() override {
         const std::lock_guard guard(env_.mutex_);
         if (dead()) return gone();
-        return uint64_t(inode_->cached.size());
+        return uint64_t(inode_->cached.at.size());
     }
 
     Trouble forget_cache() override {
         const std::lock_guard guard(env_.mutex_);
         if (dead()) return gone();
         inode_->cached = inode_->durable;
-        for (const auto& [offset, bytes] : inode_->unsynced) put(inode_->cached, offset, bytes);
+        for (const auto& [offset, bytes] : inode_->unsynced) inode_->cached.put(offset, bytes);
         return {};
     }
 
@@ -79,7 +96,7 @@ class FaultEnv::MemoryFile : public File {
     Error gone() const { return Error{"cannot use " + path_ + ": it was opened before the crash, or to be read only"}; }
     void write(uint64_t offset, std::string bytes) {
         if (bytes.empty()) return;
-        put(inode_->cached, offset, bytes);
+        inode_->cached.put(offset, bytes);
         inode_->unsynced.emplace_back(offset, std::move(bytes));
     }
 
@@ -116,26 +133,33 @@ uint64_t FaultEnv::chance() {
 }
 
 bool FaultEnv::fails(Op op, const std::string& path) {
-    ++counts_[op];
+    ++counts_[size_t(op)];
     if (hook_) hook_(op, path);
-    const auto it = failing_.find(op);
-    if (it == failing_.end() || --it->second > 0) return false;
-    failing_.erase(it);
+    uint64_t& failing = failing_[size_t(op)];
+    if (failing == 0 || --failing > 0) return false;
+    ++failed_;
     return true;
+}
+
+uint64_t FaultEnv::take_room(uint64_t bytes) {
+    const uint64_t taken = std::min(bytes, room_);
+    if (taken < bytes) ++failed_;
+    if (room_ != UINT64_MAX) room_ -= taken;
+    return taken;
 }
 
 // To the disk: all of it, or (some) the sectors that chance says.
 void FaultEnv::apply_write(Inode& inode, uint64_t offset, const std::string& bytes, Loss loss) {
     if (loss == Loss::everything) return;
-    if (loss == Loss::nothing) return put(inode.durable, offset, bytes);
+    if (loss == Loss::nothing) return inode.durable.put(offset, bytes);
     const uint64_t mode = chance() % 4;  // none, all, a prefix, any sectors
     if (mode == 0) return;
-    if (mode == 1) return put(inode.durable, offset, bytes);
+    if (mode == 1) return inode.durable.put(offset, bytes);
     const uint64_t prefix = chance() % (bytes.size() + 1);
     for (uint64_t at = 0; at < bytes.size();) {
         const uint64_t size = std::min<uint64_t>(kSector - (offset + at) % kSector, bytes.size() - at);
         const bool there = mode == 2 ? at + size <= prefix : chance() % 2 == 0;
-        if (there) put(inode.durable, offset + at, std::string_view(bytes).substr(at, size));
+        if (there) inode.durable.put(offset + at, std::string_view(bytes).substr(at, size));
         at += size;
     }
 }
@@ -151,6 +175,7 @@ Result<std::unique_ptr<File>> FaultEnv::open(const std::string& path, Access acc
     auto it = names_.find(path);
     if (it == names_.end()) {
         if (access != Access::create) return Error{"cannot open " + path + ": No such file or directory"};
+        if (take_room(1) == 0) return Error{"cannot open " + path + ": No space left on device"};
         const NameChange made{"", path, std::make_shared<Inode>()};
         apply_change(names_, made);
         changes_.push_back(made);
@@ -230,7 +255,17 @@ void FaultEnv::crash(Loss loss) {
 
 void FaultEnv::fail(Op op, uint64_t nth) {
     const std::lock_guard guard(mutex_);
-    failing_[op] = nth;
+    failing_[size_t(op)] = nth;
+}
+
+void FaultEnv::fail_nothing() {
+    const std::lock_guard guard(mutex_);
+    failing_ = {};
+}
+
+void FaultEnv::set_room(uint64_t bytes) {
+    const std::lock_guard guard(mutex_);
+    room_ = bytes;
 }
 
 void FaultEnv::on_operation(std::function<void(Op, const std::string&)> hook) {
@@ -241,13 +276,13 @@ void FaultEnv::on_operation(std::function<void(Op, const std::string&)> hook) {
 std::string FaultEnv::contents(const std::string& path) const {
     const std::lock_guard guard(mutex_);
     const auto it = names_.find(path);
-    return it == names_.end() ? std::string() : it->second->cached;
+    return it == names_.end() ? std::string() : it->second->cached.at;
 }
 
 void FaultEnv::set_contents(const std::string& path, const std::string& bytes) {
     const std::lock_guard guard(mutex_);
     auto inode = std::make_shared<Inode>();
-    inode->cached = inode->durable = bytes;
+    inode->cached.at = inode->durable.at = bytes;
     names_[path] = durable_[path] = inode;
 }
 
@@ -264,8 +299,42 @@ bool FaultEnv::exists(const std::string& path) const {
 
 uint64_t FaultEnv::operations(Op op) const {
     const std::lock_guard guard(mutex_);
-    const auto it = counts_.find(op);
-    return it == counts_.end() ? 0 : it->second;
+    return counts_[size_t(op)];
+}
+
+uint64_t FaultEnv::failed() const {
+    const std::lock_guard guard(mutex_);
+    return failed_;
+}
+
+void FaultEnv::damage(const std::string& path, uint64_t offset, std::string_view bytes, bool seen) {
+    const std::lock_guard guard(mutex_);
+    Inode& inode = *durable_.at(path);
+    inode.durable.put(offset, bytes);
+    if (seen) inode.cached.put(offset, bytes);
+}
+
+void FaultEnv::lose_sector(const std::string& path, uint64_t offset, bool seen) {
+    const std::lock_guard guard(mutex_);
+    Inode& inode = *durable_.at(path);
+    inode.durable.lost.insert(offset / kSector * kSector);
+    if (seen) inode.cached.lost.insert(offset / kSector * kSector);
+}
+
+std::map<std::string, std::string> FaultEnv::durable() const {
+    const std::lock_guard guard(mutex_);
+    std::map<std::string, std::string> files;
+    for (const auto& [path, inode] : durable_) files.emplace(path, inode->durable.at);
+    return files;
+}
+
+void FaultEnv::wipe() {
+    const std::lock_guard guard(mutex_);
+    ++generation_;
+    locks_.clear();
+    names_.clear();
+    durable_.clear();
+    changes_.clear();
 }
 
 }  // namespace assent::ledger

@@ -5,6 +5,7 @@
 // readable until forget_cache(), and no later sync brings it to the disk, as with Linux.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -18,6 +19,7 @@ namespace assent::ledger {
 class FaultEnv : public Env {
   public:
     enum class Op { open, write, sync, rename, unlink, sync_dir };
+    static constexpr size_t kOps = 6;
     enum class Loss {
         everything,  // that was not synced
         some,        // by chance
@@ -38,6 +40,10 @@ class FaultEnv : public Env {
     void crash(Loss loss = Loss::some);
     // The nth operation of this kind from now on fails (1: the next), once; of a write, chance says what was written.
     void fail(Op op, uint64_t nth = 1);
+    // Nothing of that kind is to fail any more.
+    void fail_nothing();
+    // Files can grow by so many bytes together, then the disk is full.
+    void set_room(uint64_t bytes);
     // Called before each operation, with the path: a test counts, or throws itself out. Empty: none.
     void on_operation(std::function<void(Op, const std::string&)> hook);
 
@@ -47,6 +53,17 @@ class FaultEnv : public Env {
     void flip_bit(const std::string& path, uint64_t offset, unsigned bit);
     bool exists(const std::string& path) const;
     uint64_t operations(Op op) const;
+    // Operations that were made to fail, or found the disk full.
+    uint64_t failed() const;
+
+    // What a disk does by itself to a file in use. `seen`: at once, else only when the cache is dropped or lost.
+    void damage(const std::string& path, uint64_t offset, std::string_view bytes, bool seen);
+    // Reading this sector fails, until it is written.
+    void lose_sector(const std::string& path, uint64_t offset, bool seen);
+    // What a power loss that takes everything unsynced would leave.
+    std::map<std::string, std::string> durable() const;
+    // Every file is gone.
+    void wipe();
 
   private:
     struct Inode;
@@ -60,6 +77,7 @@ class FaultEnv : public Env {
 
     uint64_t chance();
     bool fails(Op op, const std::string& path);  // counts; false: goes on
+    uint64_t take_room(uint64_t bytes);          // how many of them there is room for
     void apply_write(Inode& inode, uint64_t offset, const std::string& bytes, Loss loss);
     static void apply_change(std::map<std::string, std::shared_ptr<Inode>>& names, const NameChange& change);
 
@@ -70,8 +88,10 @@ class FaultEnv : public Env {
     std::map<std::string, std::shared_ptr<Inode>> durable_;  // as the disk has them
     std::vector<NameChange> changes_;                        // from the second to the first
     std::set<std::string> locks_;
-    std::map<Op, uint64_t> failing_;
-    std::map<Op, uint64_t> counts_;
+    std::array<uint64_t, kOps> failing_{};  // 0: does not fail
+    std::array<uint64_t, kOps> counts_{};
+    uint64_t failed_ = 0;
+    uint64_t room_ = UINT64_MAX;
     std::function<void(Op, const std::string&)> hook_;
 };
 

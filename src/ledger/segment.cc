@@ -11,7 +11,7 @@ constexpr uint32_t kChunk = 64 << 10;
 
 Result<std::string_view> Window::at(uint64_t offset, size_t size) {
     if (offset < start_ || offset + size > start_ + bytes_.size()) {
-        bytes_.resize(std::max(size, chunk_));
+        bytes_.resize(ASSENT_RARELY(window_without_reading_ahead) ? size : std::max(size, chunk_));
         start_ = offset;
         auto got = file_.read_at(offset, bytes_.data(), bytes_.size());
         if (!got) {

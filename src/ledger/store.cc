@@ -129,12 +129,13 @@ Trouble Store::save_state() {
 }
 
 Result<std::vector<EntryPtr>> Store::read(Index from, Index upto, uint64_t max_bytes) const {
-    constexpr size_t kMostEntries = 4096;  // in one go, so that the lock is short
+    // In one go, so that the lock is short.
+    const size_t most = ASSENT_RARELY(one_entry_read_at_a_time) ? 1 : 4096;
     std::vector<Location> where;
     Segments segments;
     {
         const std::lock_guard guard(mutex_);
-        for (Index i = from; i <= upto && table_.has(i) && where.size() < kMostEntries; i = next(i)) {
+        for (Index i = from; i <= upto && table_.has(i) && where.size() < most; i = next(i)) {
             const Location& at = table_[i];
             where.push_back(at);
             if (!segments.contains(at.segment)) segments.emplace(at.segment, segments_.at(at.segment));

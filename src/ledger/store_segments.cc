@@ -13,7 +13,9 @@ constexpr size_t kMostSpares = 2;
 }  // namespace
 
 bool Store::wants_next() const {
-    return !poison_ && current_.number != 0 && current_.number == state_.last_segment && end() > current_.capacity / 4;
+    if (poison_ || current_.number == 0 || current_.number != state_.last_segment) return false;
+    if (ASSENT_RARELY(next_segment_not_made_ahead)) return false;
+    return end() > current_.capacity / 4 || ASSENT_RARELY(next_segment_made_at_once);
 }
 
 bool Store::wants_next_soon() const { return wants_next() && end() > current_.capacity / 2; }
@@ -42,7 +44,8 @@ Trouble Store::make_next(bool whole) {
     }
     do {
         // Really written: blocks that are merely allocated would be converted, with a journal write, by the first sync.
-        const std::string zeros(std::min(kZeroStep, options_.segment_bytes - zeroed_), '\0');
+        const uint64_t step = ASSENT_RARELY(segment_zeroed_in_small_steps) ? kMinSegmentBytes : kZeroStep;
+        const std::string zeros(std::min(step, options_.segment_bytes - zeroed_), '\0');
         if (Trouble t = zeroing_->write_at(zeroed_, zeros)) return poison(*t);
         zeroed_ += zeros.size();
         if (whole && zeroed_ < options_.segment_bytes) continue;

@@ -30,6 +30,9 @@ Trouble Store::write(std::span<const Persist> batch) {
     if (!records) return {};
     for (const Persist& unit : batch) {
         if (Trouble t = put(unit)) return poison(*t);
+        if (ASSENT_RARELY(unit_written_by_itself)) {
+            if (Trouble t = flush()) return t;
+        }
     }
     return flush();
 }
@@ -43,7 +46,8 @@ Trouble Store::put(const Persist& unit) {
     }
     for (const EntryPtr& entry : unit.append) {
         // The mark rides on the last entry if it is there.
-        const bool marked = unit.mark && *unit.mark == entry->index && entry == unit.append.back();
+        const bool rides = !ASSENT_RARELY(mark_written_by_itself);
+        const bool marked = rides && unit.mark && *unit.mark == entry->index && entry == unit.append.back();
         if (Trouble t = put_entry(*entry, marked)) return t;
     }
     if (unit.mark && *unit.mark != outline_.mark && !ASSENT_MUTANT(mark_alone_not_written)) {
@@ -68,7 +72,8 @@ Trouble Store::put_entry(const Entry& entry, bool marked) {
     if (buffer_.size() - at - kRecordHeaderBytes > kMaxPayload) {
         return Error{"entry " + text(entry.position()) + " is too large for the ledger in " + options_.dir};
     }
-    if (end() + kRecordAlign + kRecordHeaderBytes > current_.capacity) {  // perhaps; fits() knows
+    const bool perhaps = end() + kRecordAlign + kRecordHeaderBytes > current_.capacity;  // fits() knows
+    if (perhaps || ASSENT_RARELY(entry_perhaps_too_long)) {
         const std::string payload = buffer_.substr(at + kRecordHeaderBytes);
         buffer_.resize(at);
         if (!fits(record_bytes(uint32_t(payload.size())))) {
@@ -127,6 +132,7 @@ void Store::finish(size_t at, RecordHeader header) {
 // There must always be room for an end. An entry too large for any segment has one for itself, and that file grows.
 bool Store::fits(uint64_t bytes) const {
     const bool fresh = end() <= kBlockBytes + record_bytes(kStartPayload);
+    if (!fresh && ASSENT_RARELY(segment_ended_early)) return false;
     return fresh || end() + bytes + kRecordHeaderBytes <= current_.capacity;
 }
 
@@ -161,7 +167,7 @@ Trouble Store::flush() {
     if (Trouble t = current_.file->write_at(offset_, buffer_)) return poison(*t);
     bytes_ += size;
     offset_ += size;
-    if (buffer_.capacity() > kKeptBuffer) {
+    if (buffer_.capacity() > kKeptBuffer || ASSENT_RARELY(buffer_given_back)) {
         buffer_ = std::string();
     } else {
         buffer_.clear();

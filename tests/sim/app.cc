@@ -104,6 +104,11 @@ void App::crash() {
     for (const Verdict& verdict : applied_) put(verdict);
 }
 
+void App::wipe() {
+    durable_ = Index();
+    crash();
+}
+
 AppValue App::get(const std::string& key) const {
     auto it = map_.find(key);
     return it == map_.end() ? AppValue{} : it->second;

@@ -42,6 +42,8 @@ class App {
     void stubborn(bool on) { stubborn_ = on; }
     // Back to the durable state, as after a restart of process or host; what had been asked of it is forgotten.
     void crash();
+    // Its store is gone too.
+    void wipe();
 
     Index applied() const { return Index(applied_.size()); }
     Index durable() const { return durable_; }

@@ -20,6 +20,7 @@ sim_world = \
 	tests/sim/app.cc tests/sim/app.h \
 	tests/sim/cpg.cc tests/sim/cpg.h \
 	tests/sim/disk.cc tests/sim/disk.h \
+	tests/sim/disk_faults.cc tests/sim/disk_faults.h \
 	tests/sim/node.cc tests/sim/node.h \
 	tests/sim/random.h tests/sim/schedule.h \
 	tests/sim/side.cc tests/sim/side.h \
@@ -43,10 +44,17 @@ tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) -DASSENT_PLANTED
 sim_libraries = tests/sim/libsim.a tests/sim/libplanted.a src/wire/libassent_wire.a src/base/libassent_base.a $(PROTOBUF_LIBS)
 tests_sim_sim_LDADD = $(sim_libraries)
 
+check_PROGRAMS += tests/sim/test_disk
+tests_sim_test_disk_SOURCES = tests/sim/test_disk.cc tests/sim/disk.cc tests/sim/disk.h tests/sim/random.h tests/sim/schedule.h
+tests_sim_test_disk_LDADD = \
+	src/core/libassent_core.a src/ledger/libassent_ledger.a src/wire/libassent_wire.a src/base/libassent_base.a \
+	$(PROTOBUF_LIBS) $(GTEST_LIBS)
+
 # Golden scenarios; `tests/scenario/scenario_test --rewrite` puts down what happens now, to be read in review.
 check_PROGRAMS += tests/scenario/scenario_test
 tests_scenario_scenario_test_SOURCES = tests/scenario/runner.cc $(sim_world)
-tests_scenario_scenario_test_LDADD = src/core/libassent_core.a
+tests_scenario_scenario_test_LDADD = \
+	src/core/libassent_core.a src/ledger/libassent_ledger.a src/wire/libassent_wire.a src/base/libassent_base.a $(PROTOBUF_LIBS)
 EXTRA_DIST += \
 	tests/scenario/alone.txt \
 	tests/scenario/bootstrap.txt \

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/planted.h"
+#include "disk_faults.h"
 
 namespace assent::sim {
 namespace {
@@ -132,6 +133,7 @@ bool Nemesis::strike_host(const Strike& strike, Random& random) {
             world_.node(n).disk().slow_down(uint64_t(random.between(20, 500)));
             later(lasts, [this, n] { world_.node(n).disk().slow_down(1); });
             break;
+        case StrikeKind::disk: sim::strike(world_, n, random); return true;
         default: return false;
     }
     note("for " + ms(lasts));
@@ -240,7 +242,7 @@ void Nemesis::stop(const std::vector<NodeId>& stay_off) {
         world_.bury(n);
         world_.cpg().set_busy(n, 0);
         for (uint32_t peer = 1; peer <= world_.size(); ++peer) world_.side().slow_down(n, NodeId(peer), 1);
-        world_.node(n).disk().slow_down(1);
+        mend(world_, n);
         world_.hang_application(n, false);
         world_.node(n).app().stubborn(false);
         world_.boot(n);

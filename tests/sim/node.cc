@@ -7,35 +7,46 @@
 
 namespace assent::sim {
 
+// From the end of a daemon that failed to its next start.
+constexpr Span kRestart{100'000, 2'000'000};
+
 Node::Node(World& world, NodeId id, const Options& options, ClockRates rates)
     : world_(world), id_(id), options_(options), rates_(rates),
-      disk_(world.schedule(), world.random(), world.setup().disk,
-            [this](const Persist& unit) {
-                world_.require(world_.cluster().synced(id_, unit));
-                give(event::Persisted{unit.seq});
-            }),
+      disk_(world.schedule(), world.random().next(), id, world.setup().disk, world.setup().segment_bytes, disk_hooks()),
       app_(world.schedule(), world.random(), world.setup().app, world.setup().manners,
            App::Hooks{[this](const Verdict& verdict) { world_.require(world_.cluster().applied(id_, verdict)); },
                       [this](Index upto) { give(event::Applied{upto}); },
                       [this](event::Opinions said) { give(std::move(said)); }}) {
     options_.node = id;
-    NodeState state;
-    state.node = id;
-    state.ledger = LedgerId(world.random().next() | 1);
-    disk_.format(state);
+}
+
+Disk::Hooks Node::disk_hooks() {
+    return {[this](const Persist& unit) { world_.require(world_.cluster().synced(id_, unit)); },
+            [this](PersistSeq upto) { give(event::Persisted{upto}); },
+            [this](Disk::End how, const std::string& why) { disk_ended(how, why); }};
 }
 
 void Node::start() {
-    if (running()) return;
+    if (running() || refused_) return;
+    if (disk_.hangs_for() > 0) return boot_later(disk_.hangs_for());
     ++life_;
     options_.incarnation = Incarnation(world_.random().next() | 1);
     options_.fresh_cluster = ClusterId{world_.random().next() | 1, world_.random().next()};
     options_.random_seed = world_.random().next();
-    const DiskContent& found = disk_.content();
-    Recovered recovered(options_, found.state, found.mark, app_.applied());
-    for (const EntryPtr& entry : found.entries) recovered.add(entry);
+    const Disk::Opening found = disk_.open(LedgerId(world_.random().next() | 1));
+    world_.require(found.broken);
+    if (!found.open) {
+        world_.note("node " + std::to_string(id_.value) + " does not start: " + found.why);
+        refused_ = found.refused;
+        if (!refused_) boot_later(world_.random().pick(kRestart));
+        return;
+    }
+    const auto& [state, entries, mark] = found.content;
+    if (app_.applied().value > entries.size()) world_.fail(Kind::safety, "an application is ahead of its ledger");
+    Recovered recovered(options_, state, mark, app_.applied());
+    for (const EntryPtr& entry : entries) recovered.add(entry);
     recovered.finish();
-    world_.require(world_.cluster().restarted(id_, options_.incarnation, found.state, found.entries, found.mark));
+    world_.require(world_.cluster().restarted(id_, options_.incarnation, state, entries, mark));
     replica_ = std::make_unique<Replica>(options_, std::move(recovered));
     invariants_ = std::make_unique<Invariants>(options_);
     before_ = replica_->view();
@@ -49,16 +60,43 @@ void Node::start() {
     world_.cpg().join(id_);
 }
 
+void Node::boot_later(int64_t delay_us) {
+    world_.schedule().after(delay_us, [this, life = life_] {
+        if (life == life_) world_.boot(id_);
+    });
+}
+
 void Node::stop() {
-    if (!running()) return;
+    if (end()) disk_.kill();
+}
+
+void Node::power_loss() {
+    end();
+    disk_.power_loss();
+}
+
+bool Node::end() {
     ++life_;
+    if (!running()) return false;
     replica_.reset();
     inbox_.clear();
     paused_until_ = 0;
-    disk_.crash();
     app_.crash();
     world_.cpg().leave(id_);
     world_.side().process_down(id_);
+    return true;
+}
+
+void Node::disk_ended(Disk::End how, const std::string& why) {
+    world_.note("node " + std::to_string(id_.value) + " ends: " + why);
+    how == Disk::End::power ? world_.power_off(id_) : stop();
+    boot_later(world_.random().pick(kRestart));
+}
+
+void Node::wipe() {
+    disk_.wipe();
+    app_.wipe();
+    refused_ = false;
 }
 
 void Node::restart_application() {
@@ -75,7 +113,7 @@ void Node::restart_application() {
 void Node::redeliver() {
     VerdictReader reader(app_.applied());
     VerdictPair handed = replica_->handed();
-    for (const EntryPtr& entry : disk_.read(next(app_.applied()), Index(UINT64_MAX), UINT64_MAX)) reader.add(entry);
+    for (const EntryPtr& entry : disk_.stored(next(app_.applied()))) reader.add(entry);
     reader.announce({handed.confirm, handed.stored});
     std::vector<Verdict> verdicts = reader.take();
     std::erase_if(verdicts, [&](const Verdict& v) { return v.entry->index > handed.confirm; });
@@ -203,8 +241,9 @@ void Node::carry_out(Update&& update) {
     for (const Serve& serve : update.serve) {
         world_.schedule().after(world_.random().pick(world_.setup().read), [this, serve, life = life_] {
             if (life != life_) return;
-            give(event::EntriesRead{serve.to, serve.id, serve.epoch, serve.previous,
-                                    disk_.read(serve.from, serve.upto, serve.max_bytes)});
+            auto entries = disk_.read(serve.from, serve.upto, serve.max_bytes);
+            if (!entries) return;  // as the daemon: the asker goes to another node
+            give(event::EntriesRead{serve.to, serve.id, serve.epoch, serve.previous, std::move(*entries)});
         });
     }
     for (const Answer& answer : update.answers) world_.answered(*this, answer);

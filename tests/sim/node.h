@@ -22,10 +22,18 @@ class Node {
   public:
     Node(World& world, NodeId id, const Options& options, ClockRates rates);
 
-    // The daemon: started on what the disk holds; ended with what the kernel or only the disk keeps.
+    // The daemon: started on what the disk holds (it may fail to, and then tries again later); ended with what the
+    // kernel or only the disk keeps.
     void start();
     void stop();
+    void power_loss();
+    // Power, corosync and daemon, unless it is started or ended before.
+    void boot_later(int64_t delay_us);
     bool running() const { return replica_ != nullptr; }
+    // Its ledger is damaged: it stays down, until the disk is wiped.
+    bool refused() const { return refused_; }
+    // Everything on its disks is gone; only while the daemon is down.
+    void wipe();
     // SIGSTOP for a while: whatever comes waits.
     void pause(int64_t for_us);
     void resume() { pause(0); }
@@ -49,10 +57,13 @@ class Node {
     const Replica& replica() const { return *replica_; }
     ReplicaView view() const { return replica_->view(); }
     App& app() { return app_; }
-    UnitDisk& disk() { return disk_; }
+    Disk& disk() { return disk_; }
     uint64_t life() const { return life_; }
 
   private:
+    Disk::Hooks disk_hooks();
+    void disk_ended(Disk::End how, const std::string& why);
+    bool end();
     void redeliver();
     void withdraw(Index from);
     int64_t up_us() const;
@@ -75,13 +86,14 @@ class Node {
     int64_t rate_since_ = 0;  // awake time at which the rate began
     int64_t suspended_us_ = 0;
     int64_t suspended_since_ = 0;  // 0: it is not
-    UnitDisk disk_;
+    Disk disk_;
     App app_;
     std::unique_ptr<Replica> replica_;
     std::unique_ptr<Invariants> invariants_;
     ReplicaView before_;
     std::deque<Event> inbox_;
     bool awake_ = false;
+    bool refused_ = false;
     int64_t paused_until_ = 0;
     uint64_t life_ = 0;
     uint64_t timer_ = 0;

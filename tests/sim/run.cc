@@ -52,6 +52,7 @@ Setup random_setup(const RunOptions& options, Random& random) {
         s.manners.late_permille = choose<uint32_t>(random, {0, 100, 600});
     }
     if (random.one_in(4)) s.disk = {1'000, 60'000};
+    s.segment_bytes = choose<uint64_t>(random, {4'096, 8'192, 64 << 10});
     if (random.one_in(4)) s.cpg.deliver = {100, 30'000};
     if (random.one_in(4)) s.side.deliver = {100, 60'000};
     if (random.one_in(4)) s.cpg.quorum = {100, 6'000'000};
@@ -162,10 +163,11 @@ class Run {
         uint64_t all = 0;
         for (const ListedNode& n : world_.nodelist()) all += n.votes;
         uint64_t gone = 0;
+        for (const ListedNode& n : world_.nodelist()) gone += world_.lost(n.node) ? n.votes : 0;
         for (uint32_t tries = uint32_t(random_.below(world_.size() + 1)); tries > 0; --tries) {
             NodeId n(uint32_t(1 + random_.below(world_.size())));
             uint32_t votes = world_.nodelist()[n.value - 1].votes;
-            if (std::find(off.begin(), off.end(), n) != off.end()) continue;
+            if (std::find(off.begin(), off.end(), n) != off.end() || world_.lost(n)) continue;
             if (2 * (all - gone - votes) <= all) continue;
             gone += votes;
             off.push_back(n);
@@ -176,6 +178,7 @@ class Run {
     void recovery() {
         std::vector<NodeId> off = minority();
         for (uint32_t n = 1; n <= world_.size(); ++n) {
+            if (world_.lost(NodeId(n))) continue;  // it may be on, but nothing is expected of it
             if (std::find(off.begin(), off.end(), NodeId(n)) == off.end()) on_.push_back(NodeId(n));
         }
         nemesis_.stop(off);
@@ -219,7 +222,7 @@ class Run {
     // Ledger and application of a node that has everything, with what was decided and with another node's.
     void compare(NodeId n) {
         std::string node = "node " + std::to_string(n.value);
-        std::vector<EntryPtr> entries = world_.node(n).disk().read(Index(1), world_.cluster().decided(), kAllBytes);
+        std::vector<EntryPtr> entries = world_.node(n).disk().stored(Index(1));
         world_.require(entries.size() == world_.cluster().decided().value ? ""
                                                                           : "I3: the ledger of " + node + " is short");
         for (size_t i = 0; i < entries.size() && !world_.failed(); ++i) {

@@ -25,6 +25,7 @@ constexpr KindRow kKinds[] = {
     {"suspend", 5},
     {"slow process", 6},
     {"slow disk", 10},
+    {"disk", 20},
     {"application hangs", 10},
     {"application started again", 10},
     {"application rejects all", 8},

@@ -25,6 +25,7 @@ enum class StrikeKind : uint8_t {
     suspend,         // of the host: its clocks stand still too
     slow_process,    // a daemon that reads late
     slow_disk,
+    disk,  // anything else that disks do (disk_faults.h)
     hang_application,
     restart_application,  // alone, from an older state
     reject_all,           // the application takes nothing for a while

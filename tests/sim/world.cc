@@ -39,13 +39,24 @@ void World::boot(NodeId n) {
 void World::power_off(NodeId n) {
     cpg_->corosync_down(n, true);  // first: nobody is told that the process left
     side_->power_lost(n);
-    node(n).stop();
+    node(n).power_loss();
     node(n).reboot_clock();
 }
 
 void World::kill_as_ghost(NodeId n) {
     cpg_->leave(n, true);
     node(n).stop();
+}
+
+bool World::may_lose(NodeId n) const {
+    if (!cluster_.decided()) return false;  // the founding needs everybody
+    uint64_t all = 0;
+    uint64_t gone = 0;
+    for (const ListedNode& listed : nodelist_) {
+        all += listed.votes;
+        if (listed.node == n || lost(listed.node)) gone += listed.votes;
+    }
+    return 2 * gone < all;
 }
 
 void World::start_corosync(NodeId n) {

@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "core/invariants.h"
@@ -25,6 +26,7 @@ struct Setup {
                  {5'000, 300'000}, {0, 5'000}};
     SideTimes side{{20, 500}, {1'000, 100'000}, {50'000, 1'000'000}, {100, 50'000}};
     Span disk{100, 5'000};
+    uint64_t segment_bytes = 64 << 10;
     Span app{10, 2'000};
     AppManners manners;
     Span process{1, 100};
@@ -65,6 +67,11 @@ class World {
     void split(const std::vector<uint32_t>& component_of_node);
     void heal();
 
+    // The budget of what is never mended: nodes whose copy is damaged or wiped. They hold less than half of the votes.
+    bool may_lose(NodeId n) const;
+    void lose(NodeId n) { lost_.insert(n); }
+    bool lost(NodeId n) const { return lost_.count(n) != 0; }
+
     // Until then in virtual time, or until a failure, or until `enough` (asked after everything that happens).
     bool run(int64_t until_us, const std::function<bool()>& enough = nullptr);
 
@@ -100,6 +107,7 @@ class World {
     std::unique_ptr<Cpg> cpg_;
     std::unique_ptr<Side> side_;
     std::vector<std::unique_ptr<Node>> nodes_;
+    std::set<NodeId> lost_;
     uint64_t digest_ = 0xcbf29ce484222325ULL;
     uint64_t steps_ = 0;
     Kind failure_ = Kind::none;
