@@ -33,6 +33,7 @@
 #include <sstream>
 
 #include "../sim/world.h"
+#include "app/kv/kv_requests.h"
 
 namespace assent::sim {
 namespace {
@@ -213,7 +214,10 @@ class Scenario {
         asked_[token.value] = verb + line;
         ClientId client{Index(), verb == "submit" || verb == "ask" ? std::stoul(word(words, 1)) : 0};
         if (verb == "submit") {
-            node.give(event::Submit{token, client, std::stoul(word(words, 2)), 1, word(words, 3)});
+            const std::string put = word(words, 3);  // KEY=VALUE
+            const size_t equals = std::min(put.find('='), put.size() - 1);
+            std::string data = kv::encode_put(put.substr(0, equals), put.substr(equals + 1));
+            node.give(event::Submit{token, client, std::stoul(word(words, 2)), 1, std::move(data)});
         } else if (verb == "ask") {
             node.give(event::AskOutcome{token, client, std::stoul(word(words, 2))});
         } else if (verb == "read") {
@@ -231,7 +235,7 @@ class Scenario {
         if (answer.epoch) line += " in epoch " + std::to_string(answer.epoch.value);
         if (answer.kind == AnswerKind::read_ready) {
             AppValue value = node.app().get(keys_[answer.token.value]);
-            line += value.written ? ": " + value.value : ": nothing";
+            line += value.found ? ": " + keys_[answer.token.value] + "=" + value.value : ": nothing";
         }
         said_.push_back(line);
     }

@@ -2,10 +2,14 @@
 
 #include <algorithm>
 
+#include "app/kv/kv_requests.h"
+
 namespace assent::sim {
 
 App::App(Schedule& schedule, Random& random, Span latency, AppManners manners, Hooks hooks)
-    : schedule_(schedule), random_(random), latency_(latency), manners_(manners), hooks_(std::move(hooks)) {}
+    : schedule_(schedule), random_(random), latency_(latency), manners_(manners), hooks_(std::move(hooks)) {
+    open();
+}
 
 void App::decide(const std::vector<Verdict>& verdicts) {
     for (const Verdict& v : verdicts) {
@@ -46,13 +50,8 @@ void App::work() {
         busy_ = false;
         if (hung_) return;
         if (!asked_.empty()) answer();
-        size_t some = decided_.empty() ? 0 : 1 + random_.below(decided_.size());
-        for (; some > 0; --some) {
-            apply(decided_.front());
-            decided_.pop_front();
-        }
-        if (random_.one_in(3))
-            durable_ = Index(uint64_t(random_.between(int64_t(durable_.value), int64_t(applied().value))));
+        if (!decided_.empty()) apply(1 + random_.below(decided_.size()));
+        if (random_.one_in(3)) store_.flush(random_.below(store_.unflushed() + 1));
         hooks_.applied(applied());
         work();
     });
@@ -79,18 +78,35 @@ void App::answer() {
     if (!said.accepted.empty() || !said.rejected.empty()) hooks_.opinions(std::move(said));
 }
 
-void App::apply(const Verdict& verdict) {
-    hooks_.deciding(verdict);
-    applied_.push_back(verdict);
-    put(verdict);
+namespace {
+
+// A cancelled write only moves the applied index.
+EntryPtr to_apply(const Verdict& verdict) {
+    if (!verdict.cancel) return verdict.entry;
+    auto nothing = std::make_shared<Entry>();
+    nothing->index = verdict.entry->index;
+    nothing->kind = EntryKind::cancel;
+    return nothing;
 }
 
-void App::put(const Verdict& verdict) {
-    const Entry& entry = *verdict.entry;
-    if (entry.kind != EntryKind::write || verdict.cancel) return;
-    newest_write_ = entry.index;
-    size_t equals = entry.data.find('=');
-    map_[entry.data.substr(0, equals)] = AppValue{entry.data, entry.index};
+}  // namespace
+
+void App::apply(size_t verdicts) {
+    std::vector<EntryPtr> entries;
+    for (; verdicts > 0; --verdicts) {
+        hooks_.deciding(decided_.front());
+        entries.push_back(to_apply(decided_.front()));
+        decided_.pop_front();
+    }
+    std::vector<AppliedResult> results;
+    machine_->apply(entries, results);
+    for (const EntryPtr& entry : entries) {
+        if (entry->kind != EntryKind::write) continue;
+        writes_.emplace_back(entry->index, kv::decode_write(entry->data)->key);
+        written_[writes_.back().second] = newest_write_ = entry->index;
+    }
+    for (const AppliedResult& r : results) hooks_.compare(r.index, false, std::hash<std::string>()(r.result));
+    hooks_.compare(applied(), true, machine_->digest());
 }
 
 void App::crash() {
@@ -98,10 +114,17 @@ void App::crash() {
     busy_ = false;
     decided_.clear();
     asked_.clear();
-    applied_.resize(durable_.value);
+    store_.crash();
+    open();
+}
+
+// With what is in the store.
+void App::open() {
+    machine_ = std::make_unique<kv::Machine>(store_, kv::Limits());
+    while (!writes_.empty() && writes_.back().first > applied()) writes_.pop_back();
     newest_write_ = Index();
-    map_.clear();
-    for (const Verdict& verdict : applied_) put(verdict);
+    written_.clear();
+    for (const auto& [index, key] : writes_) written_[key] = newest_write_ = index;
 }
 
 void App::wipe() {
@@ -110,8 +133,16 @@ void App::wipe() {
 }
 
 AppValue App::get(const std::string& key) const {
-    auto it = map_.find(key);
-    return it == map_.end() ? AppValue{} : it->second;
+    const auto answer = kv::decode_get(*machine_->query(kv::encode_get(key), applied()));
+    const auto written = written_.find(key);
+    return {answer->value.value_or(""), answer->value.has_value(),
+            written == written_.end() ? Index() : written->second};
+}
+
+std::optional<std::string> App::result_of(Index index) {
+    auto result = machine_->result_of(index);
+    if (!result) return {};
+    return std::move(*result);
 }
 
 }  // namespace assent::sim

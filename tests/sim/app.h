@@ -1,20 +1,24 @@
-// The application of a node: a map of keys to values, with the index of the write that set each. If it is asked, it answers
+// The application of a node: the kv application over a store in memory, with the index of the newest write to each key. If it is asked, it answers
 // late, in any order, and may reject.
 #pragma once
 
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 
+#include "app/kv/kv_machine.h"
 #include "core/event.h"
+#include "memory_store.h"
 #include "random.h"
 #include "schedule.h"
 
 namespace assent::sim {
 
 struct AppValue {
-    std::string value;
-    Index written;  // 0: never
+    std::string value;  // empty where there is none
+    bool found = false;
+    Index written;  // by the newest write to it, whatever that did; 0: there was none
 };
 
 struct AppManners {
@@ -29,6 +33,8 @@ class App {
         std::function<void(const Verdict&)> deciding;   // for the invariants
         std::function<void(Index)> applied;             // tells the replica
         std::function<void(event::Opinions)> opinions;  // only used when asked by prepare()
+        // What must be the same on every node: a digest of the state after this index, or of the result at it.
+        std::function<void(Index, bool is_state, uint64_t digest)> compare;
     };
     App(Schedule& schedule, Random& random, Span latency, AppManners manners, Hooks hooks);
 
@@ -45,19 +51,21 @@ class App {
     // Its store is gone too.
     void wipe();
 
-    Index applied() const { return Index(applied_.size()); }
-    Index durable() const { return durable_; }
+    Index applied() const { return machine_->applied(); }
+    Index durable() const { return store_.durable(); }
     // The newest WRITE's index at or below applied().
     Index newest_write() const { return newest_write_; }
     AppValue get(const std::string& key) const;
+    // KvResult of an applied write; none: it is not known any more.
+    std::optional<std::string> result_of(Index index);
     // The rule of those that have rules.
     static bool against_rules(const Entry& entry);
 
   private:
     void work();
     void answer();
-    void apply(const Verdict& verdict);
-    void put(const Verdict& verdict);
+    void apply(size_t verdicts);
+    void open();
 
     Schedule& schedule_;
     Random& random_;
@@ -70,10 +78,11 @@ class App {
     uint64_t life_ = 0;
     std::deque<Verdict> decided_;
     std::deque<EntryPtr> asked_;
-    std::vector<Verdict> applied_;  // index 1 first
-    Index durable_;
+    MemoryStore store_;
+    std::unique_ptr<kv::Machine> machine_;
+    std::vector<std::pair<Index, std::string>> writes_;  // and their keys
     Index newest_write_;
-    std::map<std::string, AppValue> map_;
+    std::map<std::string, Index> written_;
 };
 
 }  // namespace assent::sim

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "../lincheck/lincheck.h"
+#include "app/kv/kv_requests.h"
+
 namespace assent::sim {
 namespace {
 
@@ -10,7 +13,20 @@ constexpr const char* kAnswers[] = {"confirmed", "cancelled",  "unknown", "not_m
 
 constexpr uint64_t kTokens = 1ull << 59;
 
+// A confirmed write waits for its result until it is applied, not for ever where the application hangs.
+constexpr int kTriesForResult = 50;
+constexpr int64_t kBetweenTriesUs = 500;
+
+// A run has a few thousand operations; orders tried are then a few hundred thousand.
+constexpr uint64_t kStepsOfChecker = 20'000'000;
+
 std::string num(uint64_t n) { return std::to_string(n); }
+
+constexpr const char* kKinds[] = {"put", "get", "del", "cas"};
+
+std::string name_of(const lincheck::Operation& o) {
+    return std::string(kKinds[int(o.kind)]) + " of " + o.key + (o.value ? " to " + o.value->substr(0, 20) : "");
+}
 
 }  // namespace
 
@@ -66,18 +82,38 @@ void Clients::add(size_t c, bool read) {
     Client& client = clients_[c];
     Op op;
     op.read = read;
-    op.key = "k" + num(world_.random().below(5));
     op.started = world_.schedule().now();
     op.floor = floor_;
-    if (!read) {
-        op.sequence = client.next_sequence++;
-        op.data = op.key + "=" + num(client.id.random % 100'000) + "." + num(op.sequence);
-        if (world_.random().permille(setup_.big_permille)) op.data += std::string(setup_.big_bytes, '.');
-    }
+    op.told.client = client.id.random % 100'000;
+    op.told.key = "k" + num(world_.random().below(setup_.keys));
+    op.told.invoked_us = op.started;
+    if (!read) choose_write(client, op);
     ++under_way_;
     uint64_t number = client.next_op++;
     client.ops[number] = std::move(op);
     attempt(c, number);
+}
+
+// Each value is written once. A cas compares with what its client saw last, so that it often swaps.
+void Clients::choose_write(Client& client, Op& op) {
+    lincheck::Operation& o = op.told;
+    op.sequence = client.next_sequence++;
+    std::string value = num(o.client) + "." + num(op.sequence);
+    if (world_.random().permille(setup_.big_permille)) value += std::string(setup_.big_bytes, '.');
+    const uint64_t which = world_.random().below(1000);
+    if (which < setup_.del_permille) {
+        o.kind = lincheck::OpKind::del;
+        op.data = kv::encode_del(o.key);
+    } else if (which < setup_.del_permille + setup_.cas_permille) {
+        o.kind = lincheck::OpKind::cas;
+        o.old_value = client.seen[o.key];
+        if (!world_.random().one_in(8)) o.value = value;
+        op.data = kv::encode_cas(o.key, o.old_value, o.value);
+    } else {
+        o.kind = lincheck::OpKind::put;
+        o.value = value;
+        op.data = kv::encode_put(o.key, value);
+    }
 }
 
 void Clients::attempt(size_t c, uint64_t number) {
@@ -87,16 +123,16 @@ void Clients::attempt(size_t c, uint64_t number) {
     Op& op = it->second;
     bool late = world_.schedule().now() - op.started > setup_.deadline_us;
     if (late && op.read) {
-        finish(c, number);
+        finish(c, number, lincheck::Outcome::unknown);
         return;
     }
-    if (late && !op.asking) {
-        op.asking = true;
-        if (world_.random().permille(setup_.abandon_permille)) {
-            ++unknown_;
-            finish(c, number);
-            return;
-        }
+    const bool ask_first = late && !op.asking;
+    if (ask_first) op.asking = true;
+    const bool hasty = op.attempt && !stopped_ && world_.random().permille(setup_.hasty_permille);
+    if (!op.read && (hasty || (ask_first && world_.random().permille(setup_.abandon_permille)))) {
+        ++unknown_;
+        finish(c, number, lincheck::Outcome::unknown);
+        return;
     }
     Ask ask = op.read ? Ask::read : op.asking ? Ask::outcome : Ask::write;
     op.attempt = ++attempts_;
@@ -146,59 +182,112 @@ void Clients::answered(Node& node, const Answer& answer) {
         fail("node " + num(node.id().value) + " answers a token of another run");
         return;
     }
-    AppValue value;
+    Reply reply{answer, {}, node.app().newest_write(), {}};
     if (answer.kind == AnswerKind::read_ready) {
         if (node.app().applied() < answer.index) {
             fail("a read is ready at " + num(answer.index.value) + ", applied is " + num(node.app().applied().value));
         }
         auto op = clients_[a.client].ops.find(a.op);
-        if (op != clients_[a.client].ops.end()) value = node.app().get(op->second.key);
+        if (op != clients_[a.client].ops.end()) reply.value = node.app().get(op->second.told.key);
     }
-    if (world_.random().permille(setup_.lost_permille)) return;
-    Index seen = node.app().newest_write();
-    world_.schedule().after(world_.random().pick(setup_.travel),
-                            [this, a, answer, value, seen] { take(a, answer, value, seen); });
+    if (answer.kind == AnswerKind::confirmed) {
+        reply_when_applied(a, std::move(reply), 0);
+    } else {
+        send(a, std::move(reply));
+    }
 }
 
-void Clients::take(const Attempt& a, Answer answer, AppValue value, Index seen) {
+void Clients::reply_when_applied(const Attempt& a, Reply reply, int tries) {
+    Node& node = world_.node(a.node);
+    if (node.life() != a.life) return;
+    if (node.app().applied() >= reply.answer.index) {
+        reply.result = node.app().result_of(reply.answer.index);
+    } else if (tries < kTriesForResult) {
+        world_.schedule().after(kBetweenTriesUs, [this, a, reply = std::move(reply), tries] {
+            reply_when_applied(a, reply, tries + 1);
+        });
+        return;
+    }
+    send(a, std::move(reply));
+}
+
+void Clients::send(const Attempt& a, Reply reply) {
+    if (world_.random().permille(setup_.lost_permille)) return;
+    world_.schedule().after(world_.random().pick(setup_.travel),
+                            [this, a, reply = std::move(reply)] { take(a, reply); });
+}
+
+void Clients::take(const Attempt& a, const Reply& reply) {
+    const Answer& answer = reply.answer;
     Client& client = clients_[a.client];
     auto it = client.ops.find(a.op);
     if (it == client.ops.end()) return;
     Op& op = it->second;
     op.last_answer = std::string(kAnswers[int(answer.kind)]) + " from node " + num(a.node.value);
     if (a.ask != Ask::read) {
-        take_write(a.client, a.op, a, answer);
+        take_write(a.client, a.op, a, reply);
         return;
     }
     if (answer.kind == AnswerKind::read_ready) {
-        check_read(op, value, seen);
+        check_read(op, reply.value, reply.seen);
         ++reads_;
-        finish(a.client, a.op);
+        told_value(client, op, reply.value);
+        finish(a.client, a.op, lincheck::Outcome::confirmed);
     } else if (op.attempt == a.number) {
         client.guess = NodeId();
         again(a.client, a.op, world_.random().between(1'000, 100'000));
     }
 }
 
-void Clients::take_write(size_t c, uint64_t number, const Attempt& a, const Answer& answer) {
+void Clients::take_write(size_t c, uint64_t number, const Attempt& a, const Reply& reply) {
+    const Answer& answer = reply.answer;
     Client& client = clients_[c];
     Op& op = client.ops.at(number);
     if (answer.kind == AnswerKind::confirmed) {
         check_write(client, op, answer.index);
         ++confirmed_;
-        finish(c, number);
+        told_result(client, op, reply.result);
+        finish(c, number, lincheck::Outcome::confirmed);
     } else if (answer.kind == AnswerKind::cancelled) {
         cancelled_writes_.insert({client.id, op.sequence});
-        if (world_.cluster().write_of(client.id, op.sequence)) fail("a confirmed write was told cancelled: " + op.data);
+        if (world_.cluster().write_of(client.id, op.sequence))
+            fail("a confirmed write was told cancelled: " + name_of(op.told));
         ++cancelled_;
-        finish(c, number);
+        finish(c, number, lincheck::Outcome::cancelled);
     } else if (answer.kind == AnswerKind::unknown && a.ask == Ask::outcome && setup_.table_forgets) {
         ++unknown_;
-        finish(c, number);
+        finish(c, number, lincheck::Outcome::unknown);
     } else if (op.attempt == a.number) {
         if (answer.kind != AnswerKind::busy) client.guess = NodeId();
         again(c, number, world_.random().between(1'000, 100'000));
     }
+}
+
+void Clients::told_value(Client& client, Op& op, const AppValue& value) {
+    op.told.found = value.found;
+    if (value.found) op.told.result = value.value;
+    client.seen[op.told.key] = op.told.result;
+}
+
+void Clients::told_result(Client& client, Op& op, const std::optional<std::string>& result) {
+    lincheck::Operation& o = op.told;
+    if (o.kind == lincheck::OpKind::put || !result) {
+        client.seen[o.key] = o.value;
+        return;
+    }
+    const auto parsed = kv::decode_result(*result);
+    if (!parsed) {
+        fail("the application's result is none: " + parsed.error());
+        return;
+    }
+    if (o.kind == lincheck::OpKind::del) {
+        o.found = parsed->found;
+    } else {
+        o.swapped = parsed->done;
+        if (!parsed->done) o.found = parsed->current.has_value();
+        if (!parsed->done) o.result = parsed->current;
+    }
+    client.seen[o.key] = parsed->done ? o.value : parsed->current;
 }
 
 void Clients::again(size_t c, uint64_t op, int64_t delay) {
@@ -209,8 +298,12 @@ void Clients::again(size_t c, uint64_t op, int64_t delay) {
     });
 }
 
-void Clients::finish(size_t c, uint64_t op) {
+void Clients::finish(size_t c, uint64_t op, lincheck::Outcome outcome) {
     Client& client = clients_[c];
+    lincheck::Operation& told = client.ops.at(op).told;
+    told.outcome = outcome;
+    told.returned_us = world_.schedule().now();
+    history_.push_back(std::move(told));
     client.ops.erase(op);
     --under_way_;
     client.first_unanswered = client.next_sequence;
@@ -220,7 +313,7 @@ void Clients::finish(size_t c, uint64_t op) {
 }
 
 void Clients::check_write(const Client& client, const Op& op, Index index) {
-    std::string what = "the write " + op.data.substr(0, 40) + ", told confirmed at " + num(index.value) + ", ";
+    std::string what = "the " + name_of(op.told) + ", told confirmed at " + num(index.value) + ", ";
     Index at = world_.cluster().write_of(client.id, op.sequence);
     if (at != index) {
         fail(what + "is decided at " + num(at.value));
@@ -245,19 +338,28 @@ std::string Clients::pending() const {
     std::string all;
     for (const Client& client : clients_) {
         for (const auto& [number, op] : client.ops) {
-            all += (op.read ? " read of " + op.key : " write " + op.data.substr(0, 40)) + " since " +
-                   std::to_string(double(op.started) / 1e6) +
+            all += " " + name_of(op.told) + " since " + std::to_string(double(op.started) / 1e6) +
                    " s, last answer: " + (op.last_answer.empty() ? "none" : op.last_answer) + ";";
         }
     }
     return all;
 }
 
-void Clients::check_cancelled() {
+void Clients::check_history() {
     for (const auto& [client, sequence] : cancelled_writes_) {
         Index at = world_.cluster().write_of(client, sequence);
         if (at) fail("a write told cancelled is confirmed at " + num(at.value));
     }
+    if (world_.failed()) return;
+    for (const Client& client : clients_) {
+        for (const auto& [number, op] : client.ops) history_.push_back(op.told);
+    }
+    lincheck::Limits limits;
+    limits.steps = kStepsOfChecker;
+    const lincheck::Report report = lincheck::check(history_, limits);
+    if (report.verdict == lincheck::Verdict::not_linearizable)
+        fail("what clients were told is not linearizable\n" + report.text);
+    if (report.verdict == lincheck::Verdict::could_not_tell) fail("the checker could not tell: give it more steps");
 }
 
 void Clients::fail(const std::string& what) { world_.fail(Kind::safety, "I8: " + what); }

@@ -1,11 +1,13 @@
 // Clients that write, read and ask, as the daemon's group layer lets them: a request goes to whoever is thought to be
 // master, again and again with the same id, until it is answered for certain or nobody waits any more. What they were
-// told is checked as it comes: exactly once, and linearizable over the whole map.
+// told is checked as it comes: exactly once, and in the order of the ledger. At the end the linearizability checker, which
+// knows nothing of ledgers, looks at all of it.
 #pragma once
 
 #include <map>
 #include <set>
 
+#include "../lincheck/history.h"
 #include "world.h"
 
 namespace assent::sim {
@@ -17,9 +19,13 @@ struct ClientsSetup {
     Span travel{20, 2'000};
     int64_t patience_us = 1'000'000;  // for one attempt
     int64_t deadline_us = 5'000'000;  // then the outcome of a write is asked for
+    uint32_t keys = 5;
     uint32_t reads_permille = 300;
+    uint32_t cas_permille = 250;  // of writes
+    uint32_t del_permille = 150;
     uint32_t lost_permille = 20;      // requests and answers
     uint32_t abandon_permille = 100;  // writes given up for good at the deadline
+    uint32_t hasty_permille = 30;     // or as soon as one attempt was in vain
     uint32_t big_permille = 20;       // writes larger than a CPG entry may be
     uint64_t big_bytes = 4'000;
     bool table_forgets = false;  // the client table is small: `unknown` may be the last word
@@ -32,8 +38,8 @@ class Clients {
     void start();
     // No new operations; those under way go on to their end.
     void stop() { stopped_ = true; }
-    // What was told cancelled never happened.
-    void check_cancelled();
+    // At the end: what was told cancelled never happened, and all answers are of one order.
+    void check_history();
     bool quiet() const { return under_way_ == 0; }
     // One more write, whatever stop() said; see confirmed().
     void write_one();
@@ -50,7 +56,7 @@ class Clients {
     struct Op {
         bool read = false;
         uint64_t sequence = 0;
-        std::string key;
+        lincheck::Operation told;  // as it goes into the history
         std::string data;
         int64_t started = 0;
         Index floor;           // what was known to everybody when it began
@@ -65,6 +71,7 @@ class Clients {
         std::map<uint64_t, Op> ops;  // by number, reads too
         uint64_t next_op = 1;
         NodeId guess;
+        std::map<std::string, std::optional<std::string>> seen;  // by key; what cas compares with
     };
     struct Attempt {
         size_t client;
@@ -81,10 +88,22 @@ class Clients {
     void attempt(size_t c, uint64_t op);
     void arrive(const Attempt& attempt);
     void answered(Node& node, const Answer& answer);
-    void take(const Attempt& attempt, Answer answer, AppValue value, Index seen);
-    void take_write(size_t c, uint64_t op, const Attempt& attempt, const Answer& answer);
+    // What came out of a node, with what its application said.
+    struct Reply {
+        Answer answer;
+        AppValue value;                     // of a read
+        Index seen;                         // newest write in the state it was read from
+        std::optional<std::string> result;  // of a confirmed write, if it is known
+    };
+    void reply_when_applied(const Attempt& attempt, Reply reply, int tries);
+    void send(const Attempt& attempt, Reply reply);
+    void take(const Attempt& attempt, const Reply& reply);
+    void take_write(size_t c, uint64_t op, const Attempt& attempt, const Reply& reply);
     void again(size_t c, uint64_t op, int64_t delay);
-    void finish(size_t c, uint64_t op);
+    void choose_write(Client& client, Op& op);
+    void told_result(Client& client, Op& op, const std::optional<std::string>& result);
+    void told_value(Client& client, Op& op, const AppValue& value);
+    void finish(size_t c, uint64_t op, lincheck::Outcome outcome);
     void check_write(const Client& client, const Op& op, Index index);
     void check_read(const Op& op, const AppValue& value, Index seen);
     NodeId guess(Client& client);
@@ -100,6 +119,7 @@ class Clients {
     uint64_t under_way_ = 0;
     Index floor_;  // nothing older may be seen by what begins from now on
     std::set<std::pair<ClientId, uint64_t>> cancelled_writes_;
+    lincheck::History history_;
     uint64_t confirmed_ = 0;
     uint64_t cancelled_ = 0;
     uint64_t unknown_ = 0;

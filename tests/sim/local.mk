@@ -21,10 +21,15 @@ sim_world = \
 	tests/sim/cpg.cc tests/sim/cpg.h \
 	tests/sim/disk.cc tests/sim/disk.h \
 	tests/sim/disk_faults.cc tests/sim/disk_faults.h \
+	tests/sim/memory_store.cc tests/sim/memory_store.h \
 	tests/sim/node.cc tests/sim/node.h \
 	tests/sim/random.h tests/sim/schedule.h \
 	tests/sim/side.cc tests/sim/side.h \
 	tests/sim/world.cc tests/sim/world.h
+
+# The very kv application of the daemon, over memory_store.
+sim_world_libs = src/app/libassent_kvmachine.a src/app/libassent_kvrequests.a \
+	src/wire/libassent_wire.a src/base/libassent_base.a $(PROTOBUF_LIBS)
 
 check_PROGRAMS += $(sim_program)
 sim_runner = \
@@ -41,7 +46,7 @@ tests_sim_libsim_a_CPPFLAGS = $(AM_CPPFLAGS) -DASSENT_PLANTED
 tests_sim_libsim_a_SOURCES = $(sim_world) $(sim_runner)
 tests_sim_sim_SOURCES = tests/sim/main.cc
 tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) -DASSENT_PLANTED
-sim_libraries = tests/sim/libsim.a tests/sim/libplanted.a src/wire/libassent_wire.a src/base/libassent_base.a $(PROTOBUF_LIBS)
+sim_libraries = tests/sim/libsim.a tests/sim/libplanted.a tests/lincheck/liblincheck.a $(sim_world_libs)
 tests_sim_sim_LDADD = $(sim_libraries)
 
 check_PROGRAMS += tests/sim/test_disk
@@ -53,8 +58,7 @@ tests_sim_test_disk_LDADD = \
 # Golden scenarios; `tests/scenario/scenario_test --rewrite` puts down what happens now, to be read in review.
 check_PROGRAMS += tests/scenario/scenario_test
 tests_scenario_scenario_test_SOURCES = tests/scenario/runner.cc $(sim_world)
-tests_scenario_scenario_test_LDADD = \
-	src/core/libassent_core.a src/ledger/libassent_ledger.a src/wire/libassent_wire.a src/base/libassent_base.a $(PROTOBUF_LIBS)
+tests_scenario_scenario_test_LDADD = src/core/libassent_core.a src/ledger/libassent_ledger.a $(sim_world_libs)
 EXTRA_DIST += \
 	tests/scenario/alone.txt \
 	tests/scenario/bootstrap.txt \

@@ -16,7 +16,10 @@ Node::Node(World& world, NodeId id, const Options& options, ClockRates rates)
       app_(world.schedule(), world.random(), world.setup().app, world.setup().manners,
            App::Hooks{[this](const Verdict& verdict) { world_.require(world_.cluster().applied(id_, verdict)); },
                       [this](Index upto) { give(event::Applied{upto}); },
-                      [this](event::Opinions said) { give(std::move(said)); }}) {
+                      [this](event::Opinions said) { give(std::move(said)); },
+                      [this](Index index, bool is_state, uint64_t digest) {
+                          world_.compare(id_, index, is_state, digest);
+                      }}) {
     options_.node = id;
 }
 

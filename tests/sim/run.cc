@@ -102,7 +102,7 @@ class Run {
         uint64_t cpu = cpu_us();
         faults();
         if (!world_.failed()) recovery();
-        clients_.check_cancelled();
+        clients_.check_history();
         RunResult r;
         r.failure = world_.failure();
         r.what = world_.what();

@@ -92,6 +92,14 @@ bool World::run(int64_t until_us, const std::function<bool()>& enough) {
     return false;
 }
 
+void World::compare(NodeId n, Index index, bool is_state, uint64_t digest) {
+    const auto [at, fresh] = digests_.emplace(std::pair(index, is_state), digest);
+    if (fresh || at->second == digest) return;
+    fail(Kind::safety, "I7: the application of node " + std::to_string(n.value) + " has another " +
+                           (is_state ? "state after " : "result at ") + std::to_string(index.value) +
+                           " than was seen before");
+}
+
 void World::stepped(NodeId n, size_t event_kind, const Update& update) {
     ++steps_;
     mix(uint64_t(schedule_.now()) * 31 + event_kind * 7 + n.value);

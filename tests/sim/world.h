@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -80,6 +81,8 @@ class World {
     // A decision line, as "node 2: …".
     std::function<void(const std::string&)> decided;
 
+    // An application's state after an index, or its result at it, must be that of the others.
+    void compare(NodeId n, Index index, bool is_state, uint64_t digest);
     void stepped(NodeId n, size_t event_kind, const Update& update);
     void note(const std::string& line);
     void mix(uint64_t value) { digest_ = (digest_ ^ value) * 0x100000001b3ULL; }
@@ -112,6 +115,7 @@ class World {
     uint64_t steps_ = 0;
     Kind failure_ = Kind::none;
     std::string what_;
+    std::map<std::pair<Index, bool>, uint64_t> digests_;  // see compare()
     std::deque<std::string> lines_;
 };
 
