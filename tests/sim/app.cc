@@ -128,7 +128,7 @@ void App::open() {
 }
 
 void App::wipe() {
-    durable_ = Index();
+    store_ = MemoryStore();
     crash();
 }
 

@@ -12,7 +12,6 @@ namespace {
 // Virtual time that everything pending may take once nothing fails any more.
 constexpr int64_t kRecoveryUs = 60'000'000;
 constexpr uint64_t kStepsAtMost = 3'000'000;
-constexpr uint64_t kAllBytes = ~uint64_t(0);
 
 template <typename T> T choose(Random& random, std::initializer_list<T> of) {
     return *(of.begin() + random.below(of.size()));
@@ -207,8 +206,12 @@ class Run {
 
     void give_up(const std::string& what) { world_.fail(Kind::liveness, what + nodes()); }
 
+    // Of one of which nothing is expected it is as good.
     bool has_master() {
-        return std::any_of(on_.begin(), on_.end(), [this](NodeId n) { return world_.node(n).replica().is_master(); });
+        return std::any_of(world_.nodelist().begin(), world_.nodelist().end(), [this](const ListedNode& listed) {
+            Node& node = world_.node(listed.node);
+            return node.running() && node.replica().is_master();
+        });
     }
 
     bool all_at_the_end() {
