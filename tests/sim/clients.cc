@@ -62,7 +62,9 @@ void Clients::begin(size_t c) {
     if (!client.id.random || (world_.random().one_in(200) && client.ops.empty())) {
         NodeId n = world_.any_node();  // gives out ids at its confirm index
         if (!world_.node(n).running()) return;
+        uint64_t next_op = client.next_op;  // a late answer must not meet another operation
         client = Client();
+        client.next_op = next_op;
         client.id = ClientId{world_.node(n).replica().confirmed(), world_.random().next() | 1};
     }
     add(c, world_.random().permille(setup_.reads_permille));
