@@ -12,7 +12,6 @@ namespace {
 // Virtual time that everything pending may take once nothing fails any more.
 constexpr int64_t kRecoveryUs = 60'000'000;
 constexpr uint64_t kStepsAtMost = 3'000'000;
-constexpr uint64_t kAllBytes = ~uint64_t(0);
 
 template <typename T> T choose(Random& random, std::initializer_list<T> of) {
     return *(of.begin() + random.below(of.size()));
