@@ -20,7 +20,11 @@ class Mutant {
 
 // A small run in which both kinds that the simulator's own mutants wait for are struck.
 RunOptions run_with_both() {
-    for (RunOptions run{.seed = 1, .nodes = 3, .clients = 2, .faults_us = 5'000'000};; ++run.seed) {
+    RunOptions run;
+    run.nodes = 3;
+    run.clients = 2;
+    run.faults_us = 5'000'000;
+    for (;; ++run.seed) {
         bool kill = false;
         bool slow = false;
         for (const Strike& s : draw_strikes(run.seed, run.nodes, run.faults_us)) {
