@@ -148,8 +148,8 @@ void Disk::sync() {
         hooks_.synced(unit);
     }
     hooks_.completed(batch.back().seq);
-    if (store_->wants_next_soon()) return prepare();
     busy_ = false;
+    if (store_->wants_next_soon() && store_->wants_next()) return prepare();
     work();
 }
 
