@@ -27,6 +27,7 @@ sim_runner = \
 	tests/sim/apart.cc tests/sim/apart.h \
 	tests/sim/campaign.cc tests/sim/campaign.h \
 	tests/sim/clients.cc tests/sim/clients.h \
+	tests/sim/mutants.cc tests/sim/mutants.h \
 	tests/sim/nemesis.cc tests/sim/nemesis.h \
 	tests/sim/options.cc tests/sim/options.h \
 	tests/sim/rare.cc tests/sim/rare.h \
