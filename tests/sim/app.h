@@ -28,6 +28,7 @@ class App {
     struct Hooks {
         std::function<void(const Verdict&)> deciding;   // for the invariants
         std::function<void(Index)> applied;             // tells the replica
+        std::function<void(Position)> took;             // for a check
         std::function<void(event::Opinions)> opinions;  // only used when asked by prepare()
     };
     App(Schedule& schedule, Random& random, Span latency, AppManners manners, Hooks hooks);

@@ -15,6 +15,7 @@ tests_sim_libplanted_a_SOURCES = \
 
 sim_world = \
 	tests/sim/app.cc tests/sim/app.h \
+	tests/sim/checks.cc tests/sim/checks.h \
 	tests/sim/cpg.cc tests/sim/cpg.h \
 	tests/sim/disk.cc tests/sim/disk.h \
 	tests/sim/node.cc tests/sim/node.h \

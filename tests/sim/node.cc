@@ -16,7 +16,7 @@ Node::Node(World& world, NodeId id, const Options& options, ClockRates rates)
             }),
       app_(world.schedule(), world.random(), world.setup().app, world.setup().manners,
            App::Hooks{[this](const Verdict& verdict) { world_.require(world_.cluster().applied(id_, verdict)); },
-                      [this](Index upto) { give(event::Applied{upto}); },
+                      [this](Index upto) { give(event::Applied{upto}); }, [this](Position p) { accepts_.took(p); },
                       [this](event::Opinions said) { give(std::move(said)); }}) {
     options_.node = id;
     NodeState state;
@@ -39,6 +39,7 @@ void Node::start() {
     replica_ = std::make_unique<Replica>(options_, std::move(recovered));
     invariants_ = std::make_unique<Invariants>(options_);
     before_ = replica_->view();
+    accepts_.restarted(found.mark);
     inbox_.clear();
     awake_ = false;
     give(event::Start{});
@@ -165,13 +166,23 @@ void Node::work() {
 
 void Node::step(Event event) {
     size_t kind = event.index();
+    if (const auto* told = std::get_if<event::Application>(&event)) accepts_.told_healthy(told->healthy);
     Update update = replica_->step(clock(), std::move(event));
     world_.stepped(id_, kind, update);
     ReplicaView after = replica_->view();
     world_.require(invariants_->check(before_, after, update));
     world_.require(world_.cluster().stepped(id_, before_, after, update));
+    check_further(update);
     before_ = std::move(after);
     if (!world_.failed()) carry_out(std::move(update));
+}
+
+void Node::check_further(const Update& update) {
+    if (update.persist && update.persist->truncate_from) accepts_.cut(update.persist->truncate_from);
+    if (update.persist && update.persist->mark)
+        world_.require(accepts_.marked(*replica_, *update.persist->mark, !options_.accept_at_once));
+    if (!update.verdicts.empty())
+        world_.require(world_.tables().decided(id_, update.verdicts.back().entry->index, replica_->clients()));
 }
 
 void Node::carry_out(Update&& update) {

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "app.h"
+#include "checks.h"
 #include "core/invariants.h"
 #include "core/replica.h"
 #include "cpg.h"
@@ -15,7 +16,7 @@ namespace assent::sim {
 class World;
 
 struct ClockRates {
-    int64_t raw_ppm = 0;   // CLOCK_MONOTONIC_RAW against true time
+    int64_t raw_ppm = 0;  // CLOCK_MONOTONIC_RAW against true time
 };
 
 class Node {
@@ -56,6 +57,7 @@ class Node {
     void wake();
     void work();
     void step(Event event);
+    void check_further(const Update& update);
     void carry_out(Update&& update);
     void set_timer(int64_t deadline_raw_us);
     int64_t until_raw(int64_t raw_us) const;
@@ -71,6 +73,7 @@ class Node {
     App app_;
     std::unique_ptr<Replica> replica_;
     std::unique_ptr<Invariants> invariants_;
+    AcceptCheck accepts_;
     ReplicaView before_;
     std::deque<Event> inbox_;
     bool awake_ = false;
