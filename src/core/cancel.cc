@@ -1,6 +1,7 @@
 // R7: when the master may append CANCEL(i) for a write that applications reject.
 #include <algorithm>
 
+#include "core/planted.h"
 #include "core/replica_impl.h"
 
 namespace assent {
@@ -27,12 +28,13 @@ bool Replica::Impl::rejecters_in_the_way(Index i) const {
 // they acked in this epoch, have it durable and did not accept it: in every set of voters that may have been counted, those
 // of a joint CONFIG each by itself.
 bool Replica::Impl::never_confirmed(Index i) const {
-    if (log_.epoch_at(i) == state_.ballot) return true;
+    if (log_.epoch_at(i) == state_.ballot || ASSENT_MUTANT(cancel_without_proof)) return true;
     auto may_have = [&](const Voter& v) {
         if (v.node == options_.node) {
             return v.ledger != state_.ledger || own_durable() < i || own_accepted() >= i;
         }
         const Follower* f = follower(v);
+        if (ASSENT_MUTANT(cancel_proof_without_durable)) return !f || f->progress.accepted >= i;
         return !f || f->progress.durable < i || f->progress.accepted >= i;
     };
     for (const EntryPtr& e : log_.configs_from(i)) {
@@ -74,6 +76,10 @@ void Replica::Impl::cancel_rejected() {
         entry->kind = EntryKind::cancel;
         entry->cancel.index = i;
         entry->data = reason_of(i);
+        auto [first, last] = waiting_.equal_range(i);
+        for (; ASSENT_MUTANT(cancelled_told_before_the_cancel_is_stored) && first != last;
+             first = waiting_.erase(first))
+            answer(first->second, AnswerKind::cancelled, entry->index);
         say(concat("CANCEL at ", entry->index, " for ", i, ": rejected in the way of a majority; ", entry->data));
         batch.push_back(entry);
     }

@@ -14,6 +14,7 @@ void ClientTable::decide(const Verdict& verdict) {
         client.first_unanswered = std::max(client.first_unanswered, entry.first_unanswered);
         Decided decided{Outcome::confirmed, entry.index};
         if (verdict.cancel) decided = {Outcome::cancelled, verdict.cancel->index};
+        if (verdict.cancel && ASSENT_MUTANT(outcome_of_a_cancelled_write_not_kept)) return;
         record(client, entry.sequence, decided);
     } else if (entry.kind == EntryKind::cancel && !entry.cancel.index && entry.cancel.client.random != 0) {
         if (forgotten(entry.cancel.client)) return;

@@ -395,7 +395,17 @@ void ClusterInvariants::sent(NodeId node, const Outgoing& out) {
     if (const auto* answer = std::get_if<HeartbeatAnswer>(&out.message); answer && answer->lease_granted) {
         require(durable.longest_lease_us > 0, "I9", "node " + num(node) + " grants a lease that is not durable");
     }
-    if (const auto* ack = std::get_if<Ack>(&out.message)) ack_true(node, *ack);
+    if (const auto* transfer = std::get_if<Transfer>(&out.message)) {
+        Index last = members_[node].asked.last();
+        require(members_[transfer->target].durable.last() >= last, "R2",
+                "node " + num(node) + " hands over to node " + num(transfer->target) + ", which lacks " + num(last));
+    }
+    if (const auto* ack = std::get_if<Ack>(&out.message)) {
+        require(durable.ballot >= ack->epoch, "R1",
+                "node " + num(node) + " acks in epoch " + num(ack->epoch) + ", its durable ballot is " +
+                    num(durable.ballot));
+        ack_true(node, *ack);
+    }
 }
 
 void ClusterInvariants::ack_true(NodeId node, const Ack& ack) {

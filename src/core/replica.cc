@@ -32,6 +32,7 @@ Replica::Impl::Impl(const Options& options, Recovered&& r)
         if (ASSENT_MUTANT(undecided_writes_not_looked_up_at_a_start)) break;
         note_undecided(log_.entry(i));
     }
+    if (ASSENT_MUTANT(cancel_forgotten_by_a_restart)) cancels_.clear();
 }
 
 // Which client's write an entry decides the fate of, if any.
@@ -184,13 +185,17 @@ void Replica::Impl::on(const event::Persisted& e) {
 }
 
 void Replica::Impl::on(const event::Opinions& e) {
-    auto asked = [this](Index i) { return i > handed_ && i > mark_ && i <= log_.last().index; };
+    auto asked = [this](Index i) {
+        return i > handed_ && (i > mark_ || ASSENT_MUTANT(accept_taken_back)) && i <= log_.last().index;
+    };
     for (Index i : e.accepted) {
         if (asked(i)) opinions_.accept(i);
     }
     for (const Rejection& r : e.rejected) {
         if (!asked(r.index)) continue;
         say(concat("the application rejects ", r.index, ": ", r.reason));
+        if (ASSENT_MUTANT(rejected_counted_as_accepted)) opinions_.accept(r.index);
+        if (ASSENT_MUTANT(accept_taken_back)) mark_ = std::min(mark_, prior(r.index));
         opinions_.reject(r);
         if (offer_again_us_ == kNever) offer_again_us_ = now() + options_.master_timeout_us;
     }
@@ -265,8 +270,7 @@ bool Replica::Impl::admit(const event::Received& e) {
     if (h.version < kProtocolMin || h.version > kProtocolMax) return drop("unknown protocol version", h, m);
     Peer& peer = peers_[h.from];
     if (peer.incarnation != h.incarnation) {
-        bool replaced = std::find(peer.replaced.begin(), peer.replaced.end(), h.incarnation) != peer.replaced.end();
-        if (replaced && !ASSENT_MUTANT(message_of_a_replaced_incarnation_taken)) {
+        if (std::find(peer.replaced.begin(), peer.replaced.end(), h.incarnation) != peer.replaced.end()) {
             return drop("replaced incarnation", h, m);
         }
         if (peer.incarnation) peer.replaced.push_back(peer.incarnation);
@@ -363,7 +367,7 @@ void Replica::Impl::truncate(Index from, const std::string& why) {
     truncated_from_ = truncated_from_ ? std::min(truncated_from_, from) : from;
     if (!ASSENT_MUTANT(accept_outlives_the_entry)) mark_ = std::min(mark_, prior(from));
     saved_mark_ = std::min(saved_mark_, prior(from));
-    opinions_.cut(from);
+    if (!ASSENT_MUTANT(opinion_outlives_the_entry)) opinions_.cut(from);
     if (ASSENT_MUTANT(withdraw_not_told_to_the_application)) return;
     std::erase_if(update_.prepare, [from](const EntryPtr& e) { return e->index >= from; });
     update_.withdraw_from = update_.withdraw_from ? std::min(update_.withdraw_from, from) : from;

@@ -151,7 +151,7 @@ void Replica::Impl::fetch(const std::string& why) {
     const auto& runs = log_.runs();
     for (auto it = runs.rbegin(); it != runs.rend() && f.runs.size() < kMaxFetchRuns; ++it) f.runs.push_back(*it);
     fetching_ = true;
-    fetch_until_us_ = now() + kFetchTimeoutUs;
+    fetch_until_us_ = ASSENT_MUTANT(lost_fetch_never_repeated) ? kNever : now() + kFetchTimeoutUs;
     if (!why.empty()) say(concat("fetches from node ", server, ": ", why));
     // The last entry goes along as a run's end; the server needs it to find where the two ledgers part.
     f.last = log_.last();
@@ -252,7 +252,6 @@ void Replica::Impl::replication_timers() {
     if (fetching_ && now() >= fetch_until_us_) {
         fetching_ = false;
         ++fetch_server_;
-        if (ASSENT_MUTANT(lost_fetch_never_repeated)) fetching_ = true;
         fetch("no answer in time, tries the next one");
     }
     if (role_ == Role::master && now() >= confirm_at_us_) {

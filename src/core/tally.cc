@@ -73,7 +73,8 @@ std::vector<Rejection> Replica::Impl::rejections() const {
     std::vector<Rejection> all;
     for (const auto& [index, reason] : opinions_.rejected()) {
         if (index > own_durable() || all.size() >= kMaxRejections) break;
-        if (index > own_accepted()) all.push_back({index, reason});
+        if (index > own_accepted() || ASSENT_MUTANT(rejection_of_an_accepted_entry_told))
+            all.push_back({index, reason});
     }
     return all;
 }
@@ -136,7 +137,10 @@ void Replica::Impl::move_confirm(Index accepted) {
     for (Index i = next(upto); i <= stored_; i = next(i)) {
         if (log_.entry(i)->kind == EntryKind::write) {
             auto named = cancels_.find(i);
-            if (named == cancels_.end() ? i > accepted : named->second->index > stored_) break;
+            bool plain = named == cancels_.end() || (ASSENT_MUTANT(write_with_a_cancel_confirmed) && i <= accepted);
+            bool stored =
+                ASSENT_MUTANT(confirm_index_passes_a_cancel_not_stored) || plain || named->second->index <= stored_;
+            if ((plain && i > accepted) || !stored) break;
             cancels |= named != cancels_.end();
         }
         upto = i;

@@ -11,7 +11,8 @@ namespace assent {
 void Replica::Impl::learn(const VerdictPair& pair) {
     if (!pair.confirm || pair.confirm > pair.stored) return;
     Index reached = ASSENT_MUTANT(verdict_by_length_instead_of_match) ? log_.last().index : matched_;
-    if (ASSENT_MUTANT(verdict_before_the_stored_index) && pair.confirm <= matched_) reached = pair.stored;
+    if (ASSENT_MUTANT(verdict_before_the_stored_index) && pair.confirm <= matched_)
+        return decide({pair.confirm, pair.confirm});
     if (pair.stored <= reached) {
         decide(pair);
     } else {

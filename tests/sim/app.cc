@@ -72,6 +72,7 @@ void App::answer() {
             said.rejected.push_back({entry->index, "in a bad mood"});
         } else {
             said.accepted.push_back(entry->index);
+            hooks_.took(entry->position());
         }
     }
     asked_ = std::move(later);

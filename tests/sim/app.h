@@ -32,6 +32,7 @@ class App {
     struct Hooks {
         std::function<void(const Verdict&)> deciding;   // for the invariants
         std::function<void(Index)> applied;             // tells the replica
+        std::function<void(Position)> took;             // for a check
         std::function<void(event::Opinions)> opinions;  // only used when asked by prepare()
         // What must be the same on every node: a digest of the state after this index, or of the result at it.
         std::function<void(Index, bool is_state, uint64_t digest)> compare;

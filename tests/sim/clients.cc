@@ -138,7 +138,7 @@ void Clients::attempt(size_t c, uint64_t number) {
     }
     Ask ask = op.read ? Ask::read : op.asking ? Ask::outcome : Ask::write;
     op.attempt = ++attempts_;
-    Attempt a{c, number, op.attempt, ask, guess(client), 0};
+    Attempt a{c, number, op.attempt, ask, guess(client), 0, Index()};
     if (!world_.random().permille(setup_.lost_permille)) {
         world_.schedule().after(world_.random().pick(setup_.travel), [this, a] { arrive(a); });
     }
@@ -158,6 +158,7 @@ void Clients::arrive(const Attempt& a) {
     Token token(++tokens_);
     Attempt waiting = a;
     waiting.life = node.life();
+    waiting.decided = world_.cluster().decided();
     waiting_[token.value] = waiting;
     const Op& op = it->second;
     if (a.ask == Ask::write) {
@@ -188,6 +189,11 @@ void Clients::answered(Node& node, const Answer& answer) {
     if (answer.kind == AnswerKind::read_ready) {
         if (node.app().applied() < answer.index) {
             fail("a read is ready at " + num(answer.index.value) + ", applied is " + num(node.app().applied().value));
+        }
+        // Stricter than what clients can tell: whoever proves its mastership after that moment had confirmed all of it.
+        if (answer.index < a.decided) {
+            fail("a read that came when " + num(a.decided.value) + " was decided is answered at " +
+                 num(answer.index.value));
         }
         auto op = clients_[a.client].ops.find(a.op);
         if (op != clients_[a.client].ops.end()) reply.value = node.app().get(op->second.told.key);

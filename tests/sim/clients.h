@@ -80,6 +80,7 @@ class Clients {
         Ask ask;
         NodeId node;
         uint64_t life;
+        Index decided;  // by any master, when it came to the node
     };
 
     void begin(size_t c);

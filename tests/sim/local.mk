@@ -18,6 +18,7 @@ sim_world = \
 	src/corosync/outbox.cc src/corosync/outbox.h src/corosync/status.h \
 	src/corosync/view.cc src/corosync/view.h \
 	tests/sim/app.cc tests/sim/app.h \
+	tests/sim/checks.cc tests/sim/checks.h \
 	tests/sim/cpg.cc tests/sim/cpg.h \
 	tests/sim/disk.cc tests/sim/disk.h \
 	tests/sim/disk_faults.cc tests/sim/disk_faults.h \
@@ -36,6 +37,7 @@ sim_runner = \
 	tests/sim/apart.cc tests/sim/apart.h \
 	tests/sim/campaign.cc tests/sim/campaign.h \
 	tests/sim/clients.cc tests/sim/clients.h \
+	tests/sim/mutants.cc tests/sim/mutants.h \
 	tests/sim/nemesis.cc tests/sim/nemesis.h \
 	tests/sim/options.cc tests/sim/options.h \
 	tests/sim/rare.cc tests/sim/rare.h \

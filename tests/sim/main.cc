@@ -6,13 +6,21 @@
 
 #include "apart.h"
 #include "campaign.h"
-#include "core/planted.h"
+#include "mutants.h"
 
 namespace assent::sim {
 namespace {
 
 constexpr int kUsage = 64;
 constexpr int kNoProcess = 71;
+
+// A line each, for tools/mutants: name, rule, marks, what is wrong.
+int list_mutants() {
+    for (const Mutant& m : mutants()) {
+        std::printf("%s\t%s\t%s%s\t%s\n", m.name, m.rule, m.attached ? "attached " : "", m.rare ? "rare" : "", m.wrong);
+    }
+    return 0;
+}
 
 // In this very process, for a debugger.
 int trace_one(const RunOptions& run) {
@@ -34,7 +42,11 @@ int main(int argc, char** argv) {
         std::fputs(sim::kUsageText, stderr);
         return sim::kUsage;
     }
-    if (!command->mutant.empty()) planted::mutant = planted::id(command->mutant);
+    if (command->list_mutants) return sim::list_mutants();
+    if (!command->mutant.empty() && !sim::plant(command->mutant)) {
+        std::fprintf(stderr, "sim: there is no mutant %s\n", command->mutant.c_str());
+        return sim::kUsage;
+    }
     try {
         if (command->run.trace && command->seeds == 1) return sim::trace_one(command->run);
         command->run.trace = false;

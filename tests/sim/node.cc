@@ -15,7 +15,7 @@ Node::Node(World& world, NodeId id, const Options& options, ClockRates rates)
       disk_(world.schedule(), world.random().next(), id, world.setup().disk, world.setup().segment_bytes, disk_hooks()),
       app_(world.schedule(), world.random(), world.setup().app, world.setup().manners,
            App::Hooks{[this](const Verdict& verdict) { world_.require(world_.cluster().applied(id_, verdict)); },
-                      [this](Index upto) { give(event::Applied{upto}); },
+                      [this](Index upto) { give(event::Applied{upto}); }, [this](Position p) { accepts_.took(p); },
                       [this](event::Opinions said) { give(std::move(said)); },
                       [this](Index index, bool is_state, uint64_t digest) {
                           world_.compare(id_, index, is_state, digest);
@@ -53,6 +53,7 @@ void Node::start() {
     replica_ = std::make_unique<Replica>(options_, std::move(recovered));
     invariants_ = std::make_unique<Invariants>(options_);
     before_ = replica_->view();
+    accepts_.restarted(mark);
     inbox_.clear();
     awake_ = false;
     give(event::Start{});
@@ -218,13 +219,23 @@ void Node::step(Event event) {
     size_t kind = event.index();
     const auto* received = std::get_if<event::Received>(&event);
     if (received && received->by_cpg && received->header.from == id_) world_.cpg().own_read(id_, received->header);
+    if (const auto* told = std::get_if<event::Application>(&event)) accepts_.told_healthy(told->healthy);
     Update update = replica_->step(clock(), std::move(event));
     world_.stepped(id_, kind, update);
     ReplicaView after = replica_->view();
     world_.require(invariants_->check(before_, after, update));
     world_.require(world_.cluster().stepped(id_, before_, after, update));
+    check_further(update);
     before_ = std::move(after);
     if (!world_.failed()) carry_out(std::move(update));
+}
+
+void Node::check_further(const Update& update) {
+    if (update.persist && update.persist->truncate_from) accepts_.cut(update.persist->truncate_from);
+    if (update.persist && update.persist->mark)
+        world_.require(accepts_.marked(*replica_, *update.persist->mark, !options_.accept_at_once));
+    if (!update.verdicts.empty())
+        world_.require(world_.tables().decided(id_, update.verdicts.back().entry->index, replica_->clients()));
 }
 
 void Node::carry_out(Update&& update) {

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "app.h"
+#include "checks.h"
 #include "core/invariants.h"
 #include "core/replica.h"
 #include "cpg.h"
@@ -72,6 +73,7 @@ class Node {
     void wake();
     void work();
     void step(Event event);
+    void check_further(const Update& update);
     void carry_out(Update&& update);
     void set_timer(int64_t deadline_raw_us);
     int64_t until_raw(int64_t raw_us) const;
@@ -90,6 +92,7 @@ class Node {
     App app_;
     std::unique_ptr<Replica> replica_;
     std::unique_ptr<Invariants> invariants_;
+    AcceptCheck accepts_;
     ReplicaView before_;
     std::deque<Event> inbox_;
     bool awake_ = false;

@@ -51,6 +51,8 @@ bool take_switch(Command& c, const std::string& arg) {
         c.keep_going = true;
     else if (arg == "--no-shrink")
         c.shrink = false;
+    else if (arg == "--list-mutants")
+        c.list_mutants = true;
     else if (arg == "--verbose")
         c.verbose = true;
     else
@@ -89,7 +91,7 @@ bool take_option(Command& c, const std::string& arg, const std::string& word) {
 const char* const kUsageText =
     "usage: sim [--seed N | --seeds N --start N] [--jobs N] [--keep-going] [--no-shrink] [--verbose] [--trace]\n"
     "           [--nodes N] [--clients N] [--seconds N] [--strikes N,N… | none] [--salt N] [--attached] [--mutant "
-    "NAME]\n";
+    "NAME]\n       sim --list-mutants\n";
 
 std::optional<Command> parse_command(int argc, char** argv) {
     Command c;

@@ -16,6 +16,7 @@ struct Command {
     bool shrink = true;
     bool verbose = false;
     std::string mutant;
+    bool list_mutants = false;
 };
 
 extern const char* const kUsageText;

@@ -49,6 +49,7 @@ class World {
     Cpg& cpg() { return *cpg_; }
     Side& side() { return *side_; }
     ClusterInvariants& cluster() { return cluster_; }
+    TableCheck& tables() { return tables_; }
     uint32_t size() const { return setup_.nodes; }
     Node& node(NodeId n) { return *nodes_[n.value - 1]; }
     NodeId any_node() { return NodeId(uint32_t(1 + random_.below(setup_.nodes))); }
@@ -106,6 +107,7 @@ class World {
     Random cpg_random_;
     Random side_random_;
     ClusterInvariants cluster_;
+    TableCheck tables_;
     std::vector<ListedNode> nodelist_;
     std::unique_ptr<Cpg> cpg_;
     std::unique_ptr<Side> side_;
