@@ -351,9 +351,9 @@ void Requests::expire(uint64_t key, Pending& p) {
             return;
         case Where::nowhere:
         case Where::after: give_up(key, !p.sent); return;
+        case Where::application: hooks_.forget(key); [[fallthrough]];
         case Where::peer:
-        case Where::applying:
-        case Where::application: give_up(key, false); return;
+        case Where::applying: give_up(key, false); return;
     }
 }
 
@@ -411,10 +411,11 @@ void Requests::on_link_down(NodeId node, int64_t now_us) {
 
 void Requests::on_session_closed(uint64_t session) {
     // A write goes on: its client may ask for the outcome. Reads are dropped.
-    std::erase_if(table_, [session](const auto& item) {
+    std::erase_if(table_, [this, session](const auto& item) {
         const Pending& p = item.second;
-        return p.origin.kind == Origin::Kind::client && p.origin.id == session && p.request.has_read() &&
-               p.where != Where::core;
+        if (p.origin.kind != Origin::Kind::client || p.origin.id != session || !p.request.has_read()) return false;
+        if (p.where == Where::application) hooks_.forget(item.first);
+        return p.where != Where::core;
     });
 }
 
