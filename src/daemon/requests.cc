@@ -59,7 +59,7 @@ std::string Requests::malformed(const pb::Request& request) const {
         if (!fine) return fine.error();
     } else if (request.has_outcome() && (request.outcome().client().random() == 0 || !request.outcome().sequence())) {
         return "an outcome is asked for by client and sequence, both above 0";
-    } else if (request.what_case() == pb::Request::WHAT_NOT_SET) {
+    } else if (request.what_case() == pb::Request::WHAT_NOT_SET || request.has_watch()) {
         return "the request asks for nothing this version knows";
     }
     return {};
