@@ -62,7 +62,7 @@ class Applications:
         return stores[first]
 
     def state(self, node: int) -> str:
-        return self.cluster[node].status()["application"]["state"]
+        return (self.cluster[node].status() or {})["application"]["state"]  # KeyError: waited for
 
     def wait_state(self, node: int, state: str) -> None:
         wait_for(lambda: self.state(node) == state, 15, f"the application of node {node} to be {state}")
@@ -204,7 +204,7 @@ def test_second_application():
         host = cluster[1]
         cluster.start_corosync()
         host.daemon.start()
-        wait_for(lambda: host.status()["application"]["state"] == "absent", 20, "status to say that there is none")
+        wait_for(lambda: (host.status() or {})["application"]["state"] == "absent", 20, "status to say that there is none")
         with Applications(cluster) as applications:
             cluster.wait_master()
             applications.wait_state(1, "healthy")
