@@ -1,7 +1,14 @@
-# The application thread; needs no particular application.
+# What hosts an application, be it built in or attached; needs no particular one.
 noinst_LIBRARIES += src/app/libassent_app.a
+src_app_libassent_app_a_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS) $(QB_CFLAGS)
 src_app_libassent_app_a_SOURCES = \
 	src/app/application.h \
+	src/app/attached/attached.cc src/app/attached/attached.h \
+	src/app/attached/blame.h \
+	src/app/attached/feed.cc src/app/attached/feed.h \
+	src/app/attached/session.cc src/app/attached/session.h \
+	src/app/built_in.cc src/app/built_in.h \
+	src/app/host.h \
 	src/app/runner.cc src/app/runner.h
 
 # Requests and answers of the kv application, for clients: no RocksDB here.

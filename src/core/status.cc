@@ -5,6 +5,25 @@
 
 namespace assent {
 
+namespace {
+
+// Why no majority of applications takes writes; empty: one does, as far as this node knows.
+std::string hung_applications(const ReplicaView& v) {
+    auto unwell = [&v](const Voter& voter) {
+        return std::any_of(v.peers.begin(), v.peers.end(), [&voter](const Progress& p) {
+            return p.node == voter.node && p.ledger == voter.ledger && p.present && !p.application_healthy;
+        });
+    };
+    if (v.config.voters.empty() || is_majority(v.config, [&](const Voter& voter) { return !unwell(voter); })) return {};
+    std::string nodes;
+    for (const Voter& voter : v.config.voters) {
+        if (unwell(voter)) nodes += concat(nodes.empty() ? "" : ", ", voter.node);
+    }
+    return concat("no majority of the applications takes writes: those of the nodes ", nodes, " do not answer");
+}
+
+}  // namespace
+
 ReplicaView Replica::Impl::view() const {
     ReplicaView v;
     v.role = role_;
@@ -102,8 +121,9 @@ ReplicaView Replica::Impl::view() const {
     } else if (!knows_master()) {
         v.reason = role_ == Role::candidate ? "no master: this node is standing for it" : "no master known";
     }
+    v.can_read = v.reason.empty();
+    if (v.reason.empty()) v.reason = hung_applications(v);
     v.can_write = v.reason.empty();
-    v.can_read = v.can_write;
     return v;
 }
 

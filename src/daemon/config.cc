@@ -173,8 +173,11 @@ bool take_priority(GroupConfig& g, const std::string& text) {
 const Keys<GroupConfig>& group_keys() {
     static const Keys<GroupConfig> all = {
         {"application",
-         {"\"kv\": this build has no attached applications yet",
-          [](GroupConfig&, const std::string& text) { return text == "kv"; }}},
+         {"kv, or attached (a process of its own)",
+          [](GroupConfig& g, const std::string& text) {
+              g.application = text == "attached" ? ApplicationKind::attached : ApplicationKind::kv;
+              return text == "kv" || text == "attached";
+          }}},
         {"user", {"the name of a user", take_user}},
         {"priority", {"a number from 0 to 1000", take_priority}},
     };

@@ -8,7 +8,8 @@
 
 namespace assent {
 
-enum class ApplicationKind : uint8_t { kv };
+// Built in, or a process of its own that attaches.
+enum class ApplicationKind : uint8_t { kv, attached };
 
 // Who sends acks over what: TCP with CPG where there is no link, or always CPG.
 enum class AckPath : uint8_t { automatic, cpg };

@@ -35,11 +35,7 @@ Daemon::Daemon(const DaemonOptions& options) : options_(options), env_(ledger::p
     make_folder(options_.run_dir, 0755);
     net::ClientServerOptions server;
     server.path = options_.run_dir + "/assentd.sock";
-    net::ClientServer::Handlers handlers;
-    handlers.on_hello = [this](const auto& s, const auto& h, auto& r) { on_hello(s, h, r); };
-    handlers.on_request = [this](const auto& s, pb::Request&& r) { on_request(s, std::move(r)); };
-    handlers.on_closed = [this](net::SessionId s) { on_closed(s); };
-    server_ = std::make_unique<net::ClientServer>(loop_, server, handlers);
+    server_ = std::make_unique<net::ClientServer>(loop_, server, local_handlers());
 
     CorosyncCallbacks callbacks;
     callbacks.on_config = [this](const Section& s) { guarded([&] { on_config(s); }); };
@@ -58,6 +54,20 @@ Daemon::~Daemon() {
     corosync_->stop();
     groups_.clear();
     if (flush_hook_) loop_.remove_hook(flush_hook_);
+}
+
+net::ClientServer::Handlers Daemon::local_handlers() {
+    net::ClientServer::Handlers h;
+    h.on_hello = [this](const auto& s, const auto& h, auto& r) { on_hello(s, h, r); };
+    h.on_request = [this](const auto& s, pb::Request&& r) { on_request(s, std::move(r)); };
+    h.on_closed = [this](net::SessionId s) { on_closed(s); };
+    h.on_attach = [this](const auto& s, const pb::Attach& a, pb::AttachReply& r) { on_attach(s, a, r); };
+    h.on_attached = [this](net::SessionId s) { applications_.at(s)->on_attached(s); };
+    h.on_application = [this](net::SessionId s, const pb::FromApplication& m) {
+        const auto found = applications_.find(s);
+        if (found != applications_.end()) found->second->on_application(s, m);
+    };
+    return h;
 }
 
 template <typename Fn> void Daemon::guarded(const Fn& fn) {
@@ -151,12 +161,9 @@ void Daemon::open_groups() {
         o.core.heartbeat_us = config_->heartbeat_ms * 1000;
         o.core.master_timeout_us = config_->master_timeout_ms * 1000;
         o.core.ack_by_cpg = config_->ack_path == AckPath::cpg;
-        GroupPorts ports;
-        ports.reply = [this](const Origin& origin, const pb::Reply& reply) { this->reply(origin.id, reply); };
-        ports.send = [this](NodeId to, net::FrameKind kind, std::string bytes) {
-            return links_->send(to, kind, std::move(bytes));
-        };
-        groups_[g.name] = std::make_unique<Group>(loop_, *corosync_, env_, o, std::move(ports));
+        o.attached = g.application == ApplicationKind::attached;
+        o.user = g.user;
+        groups_[g.name] = std::make_unique<Group>(loop_, *corosync_, env_, o, ports());
         groups_[g.name]->on_quorum(quorate_);
         ASSENT_NOTICE("group %s is open", g.name.c_str());
     }
@@ -166,6 +173,21 @@ void Daemon::open_groups() {
         server_->flush();
         if (remote_) remote_->flush();
     });
+}
+
+GroupPorts Daemon::ports() {
+    GroupPorts p;
+    p.reply = [this](const Origin& origin, const pb::Reply& reply) { this->reply(origin.id, reply); };
+    p.send = [this](NodeId to, net::FrameKind kind, std::string bytes) {
+        return links_->send(to, kind, std::move(bytes));
+    };
+    p.tell = [this](uint64_t session, pb::ToApplication&& message) { server_->send(session, std::move(message)); };
+    p.waiting_bytes = [this](uint64_t session) { return server_->waiting_bytes(session); };
+    p.detach = [this](uint64_t session, pb::Code code, const std::string& reason) {
+        applications_.erase(session);
+        server_->close(session, code, reason);
+    };
+    return p;
 }
 
 void Daemon::set_peers() {
@@ -243,7 +265,24 @@ void Daemon::on_request(const net::SessionInfo& session, pb::Request&& request) 
     }
 }
 
+void Daemon::on_attach(const net::SessionInfo& session, const pb::Attach& attach, pb::AttachReply& reply) {
+    if (!cluster_) {
+        reply.set_code(pb::BUSY);
+        reply.set_reason("corosync is not reachable on this node yet");
+        return;
+    }
+    Group* g = find(attach.group());
+    if (!g) {
+        reply.set_code(pb::BAD_CONFIGURATION);
+        reply.set_reason("no group '" + attach.group() + "' is configured on this node; see 'groups' in corosync.conf");
+        return;
+    }
+    g->on_attach(session, attach, reply);
+    if (reply.code() == pb::DONE) applications_[session.id] = g;
+}
+
 void Daemon::on_closed(net::SessionId session) {
+    applications_.erase(session);
     for (auto& [name, group] : groups_) group->on_session_closed(session);
 }
 

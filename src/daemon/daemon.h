@@ -40,6 +40,9 @@ class Daemon {
     void on_hello(const net::SessionInfo& session, const pb::Hello& hello, pb::HelloReply& reply);
     void on_request(const net::SessionInfo& session, pb::Request&& request);
     void on_closed(net::SessionId session);
+    void on_attach(const net::SessionInfo& session, const pb::Attach& attach, pb::AttachReply& reply);
+    net::ClientServer::Handlers local_handlers();
+    GroupPorts ports();
     void reply(net::SessionId session, const pb::Reply& reply);
     void refuse(net::SessionId session, const pb::Request& request, pb::Code code, const std::string& reason);
     void set_peers();
@@ -60,6 +63,7 @@ class Daemon {
     std::unique_ptr<net::Links> links_;
     std::unique_ptr<Corosync> corosync_;
     std::map<std::string, std::unique_ptr<Group>> groups_;
+    std::map<net::SessionId, Group*> applications_;  // sessions of attached applications
     Loop::HookId flush_hook_ = 0;
     bool quorate_ = false;
     bool shutting_down_ = false;

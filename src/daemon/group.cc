@@ -6,14 +6,13 @@
 #ifdef ASSENT_WITH_ROCKSDB
 #include "app/kv/kv.h"
 #endif
+#include "app/built_in.h"
 #include "base/clock.h"
 #include "base/log.h"
 
 namespace assent {
 
 namespace {
-
-constexpr int64_t kWatchUs = 100'000;  // how often the application's pulse is taken
 
 uint64_t random_u64() {
     std::random_device device;
@@ -35,22 +34,22 @@ std::unique_ptr<Application> open_application([[maybe_unused]] const std::string
 #endif
 }
 
-// A cancelled write only moves the applied index.
-std::vector<EntryPtr> to_apply(std::vector<Verdict> verdicts) {
-    std::vector<EntryPtr> entries;
-    entries.reserve(verdicts.size());
-    for (Verdict& v : verdicts) {
-        if (v.cancel) {
-            auto nothing = std::make_shared<Entry>();
-            nothing->index = v.entry->index;
-            nothing->epoch = v.entry->epoch;
-            nothing->kind = EntryKind::cancel;
-            entries.push_back(std::move(nothing));
-        } else {
-            entries.push_back(std::move(v.entry));
-        }
+// What the application's store must have in common with the ledger beside it.
+void check_store(const Application& application, const std::string& store, const GroupOptions& options,
+                 const ledger::Opened& opened) {
+    const Index applied = application.durable_applied();
+    if (applied > opened.last.index) {
+        throw Failure("group " + options.name + ": the application's store in " + store + " has applied index " +
+                      std::to_string(applied.value) + ", but the ledger in " + options.state_dir + " ends at " +
+                      std::to_string(opened.last.index.value) +
+                      ": they do not belong together. If the ledger was lost, move the folder " + store +
+                      " away as well; this node then gets everything from the others");
     }
-    return entries;
+    if (application.cluster() && opened.state.cluster && application.cluster() != opened.state.cluster) {
+        throw Failure("group " + options.name + ": the application's store in " + store +
+                      " belongs to another cluster than the ledger in " + options.state_dir +
+                      ": move that folder away; this node then applies everything again");
+    }
 }
 
 }  // namespace
@@ -58,7 +57,8 @@ std::vector<EntryPtr> to_apply(std::vector<Verdict> verdicts) {
 Group::Group(Loop& loop, Corosync& corosync, ledger::Env& env, const GroupOptions& options, GroupPorts ports)
     : loop_(loop), options_(options), ports_(std::move(ports)), random_state_(random_u64()) {
     const std::string store = options_.state_dir + "/kv";
-    std::unique_ptr<Application> application = open_application(store, options_);
+    std::unique_ptr<Application> built_in;
+    if (!options_.attached) built_in = open_application(store, options_);
 
     ledger::LedgerOptions ledger_options;
     ledger_options.dir = options_.state_dir;
@@ -71,42 +71,36 @@ Group::Group(Loop& loop, Corosync& corosync, ledger::Env& env, const GroupOption
         ASSENT_NOTICE("group %s: cut %llu bytes of an unfinished last record off the ledger", name().c_str(),
                       static_cast<unsigned long long>(opened.torn_bytes));
     }
-    Index applied = application->durable_applied();
-    if (applied > opened.last.index) {
-        throw Failure("group " + name() + ": the application's store in " + store + " has applied index " +
-                      std::to_string(applied.value) + ", but the ledger in " + options_.state_dir + " ends at " +
-                      std::to_string(opened.last.index.value) +
-                      ": they do not belong together. If the ledger was lost, move the folder " + store +
-                      " away as well; this node then gets everything from the others");
-    }
-
-    if (application->cluster() && opened.state.cluster && application->cluster() != opened.state.cluster) {
-        throw Failure("group " + name() + ": the application's store in " + store +
-                      " belongs to another cluster than the ledger in " + options_.state_dir +
-                      ": move that folder away; this node then applies everything again");
-    }
+    if (built_in) check_store(*built_in, store, options_, opened);
 
     Options core = options_.core;
     core.node = options_.node;
     core.incarnation = Incarnation(random_u64());
     core.fresh_cluster = {random_u64(), random_u64()};
     core.random_seed = random_u64();
+    core.accept_at_once = !options_.attached;
+    // An attached application says later what it has applied.
+    const Index applied = built_in ? built_in->durable_applied() : Index();
     Recovered recovered(core, opened.state, opened.mark, applied);
     VerdictReader unapplied(applied);
     ledger_->for_each([&](const EntryPtr& e) {
         recovered.add(e);
-        unapplied.add(e);
+        if (built_in) unapplied.add(e);
     });
     recovered.finish();
-    unapplied.announce(recovered.decided());
+    const VerdictPair handed = recovered.decided();
     replica_ = std::make_unique<Replica>(core, std::move(recovered));
     requests_ = std::make_unique<Requests>(options_.node, name(), options_.request_timeout_us, request_hooks());
-    runner_ = std::make_unique<ApplicationRunner>(std::move(application), RunnerOptions());
+    if (built_in) {
+        host_ = std::make_unique<BuiltIn>(loop_, std::move(built_in), options_.core.master_timeout_us, host_hooks());
+        unapplied.announce(handed);
+        host_->decided(unapplied.take());
+    } else {
+        make_attached();
+    }
 
     loop_.add_fd(ledger_->event_fd(), Priority::high, EPOLLIN, [this](uint32_t) { on_ledger(); });
-    loop_.add_fd(runner_->event_fd(), Priority::high, EPOLLIN, [this](uint32_t) { on_application(); });
     hook_ = loop_.on_batch_end([this] { on_batch_end(); });
-    runner_->apply(to_apply(unapplied.take()));
     post(event::Start{});
 
     CpgCallbacks cpg;
@@ -130,7 +124,6 @@ Group::~Group() {
     loop_.cancel(watch_timer_);
     loop_.remove_hook(hook_);
     loop_.del_fd(ledger_->event_fd());
-    loop_.del_fd(runner_->event_fd());
 }
 
 // ---- events for the core, updates from it
@@ -171,7 +164,9 @@ void Group::drain() {
 void Group::perform(Update&& u) {
     if (u.persist) ledger_->submit(std::move(*u.persist));
     for (Outgoing& out : u.messages) send(std::move(out));
-    if (!u.verdicts.empty()) runner_->apply(to_apply(std::move(u.verdicts)));
+    if (u.withdraw_from) host_->withdraw(u.withdraw_from);
+    if (!u.prepare.empty()) host_->prepare(std::move(u.prepare));
+    if (!u.verdicts.empty()) host_->decided(std::move(u.verdicts));
     for (const Serve& s : u.serve) serve(s);
     for (const std::string& line : u.decisions) ASSENT_NOTICE("group %s: %s", name().c_str(), line.c_str());
     for (const Answer& a : u.answers) requests_->on_answer(a, raw_now_us());
@@ -217,10 +212,13 @@ void Group::arm(int64_t deadline_us) {
 
 // What the batch collected goes out: proposals, and with them everything that waits for company.
 void Group::on_batch_end() {
+    host_->flush();
     if (!events_.empty()) drain();
     if (!dirty_) return;
     run(event::Flush{});
     dirty_ = false;
+    host_->flush();
+    if (dirty_) loop_.defer([] {});  // that goes out with the next batch, which is to come at once
     if (requests_->busy() && !tick_timer_) {
         tick_timer_ = loop_.timer_once(Requests::kTickUs, [this] {
             tick_timer_ = 0;
@@ -237,29 +235,16 @@ void Group::on_ledger() {
     if (upto) run(event::Persisted{upto});
 }
 
-void Group::on_application() {
-    AppCompletions done = runner_->take();
-    if (done.applied > replica_->applied()) {
-        run(event::Applied{done.applied});
-        requests_->on_applied(done.applied, done.results);
-    }
-    for (const AppAnswer& a : done.answers) requests_->on_application(a.token.value, a.answer, a.applied);
-    dirty_ = true;
-}
-
-// An application that has had the same work in hand for too long is not accepting anything.
 void Group::watch() {
-    int64_t oldest = runner_->oldest_pending_us();
-    bool healthy = oldest == 0 || raw_now_us() - oldest < options_.core.master_timeout_us;
-    if (healthy != app_healthy_) {
-        app_healthy_ = healthy;
-        run(event::Application{healthy});
-    }
+    host_->tick(raw_now_us());
     if (leaving_ && !replica_->is_master()) std::exchange(leaving_, nullptr)();
-    watch_timer_ = loop_.timer_once(kWatchUs, [this] { watch(); });
+    watch_timer_ = loop_.timer_once(Host::kTickUs, [this] { watch(); });
 }
 
-void Group::on_master_change() { requests_->on_surroundings(raw_now_us()); }
+void Group::on_master_change() {
+    if (attached_) attached_->set_role(replica_->is_master(), replica_->view().state.ballot);
+    requests_->on_surroundings(raw_now_us());
+}
 
 // ---- from the daemon
 
@@ -297,7 +282,10 @@ void Group::on_request(uint64_t session, pb::Request&& request) {
     dirty_ = true;
 }
 
-void Group::on_session_closed(uint64_t session) { requests_->on_session_closed(session); }
+void Group::on_session_closed(uint64_t session) {
+    if (attached_) attached_->closed(session);
+    requests_->on_session_closed(session);
+}
 
 void Group::leave(std::function<void()> done) {
     leaving_ = std::move(done);
@@ -320,8 +308,15 @@ RequestHooks Group::request_hooks() {
     h.event = [this](Event e) { post(std::move(e)); };
     h.reply = ports_.reply;
     h.forward = [this](NodeId to, const std::string& bytes) { return ports_.send(to, net::FrameKind::forward, bytes); };
-    h.query = [this](uint64_t key, const std::string& query) { runner_->query(Token(key), Index(), query); };
-    h.result_of = [this](uint64_t key, Index index) { runner_->result_of(Token(key), index); };
+    h.query = [this](uint64_t key, const std::string& query) {
+        host_->query(Token(key), replica_->applied(), query);
+        dirty_ = true;
+    };
+    h.result_of = [this](uint64_t key, Index index) {
+        host_->result_of(Token(key), index);
+        dirty_ = true;
+    };
+    h.forget = [this](uint64_t key) { host_->forget(Token(key)); };
     h.now_us = raw_now_us;
     h.status_json = [this](bool members_only) { return status_json(members_only); };
     h.master_here = [this] { return replica_->is_master(); };
@@ -329,8 +324,66 @@ RequestHooks Group::request_hooks() {
     h.view = [this] { return view(); };
     h.applied = [this] { return replica_->applied(); };
     h.fresh_client = [this] { return fresh_client(); };
-    h.check_write = [this](const std::string& data) { return runner_->application().check_write(data); };
+    h.check_write = [this](const std::string& data) { return host_->check_write(data); };
     return h;
+}
+
+// ---- the application
+
+HostHooks Group::host_hooks() {
+    HostHooks h;
+    h.event = [this](Event e) { run(std::move(e)); };
+    h.applied = [this](Index upto, const std::vector<AppliedResult>& results) {
+        requests_->on_applied(upto, results);
+        dirty_ = true;
+    };
+    h.answered = [this](Token token, const Result<std::string>& answer, Index applied) {
+        requests_->on_application(token.value, answer, applied);
+        dirty_ = true;
+    };
+    return h;
+}
+
+void Group::make_attached() {
+    attached::AttachedOptions o;
+    o.group = name();
+    o.user = options_.user;
+    o.max_write_bytes = options_.max_write_bytes;
+    o.hung_us = options_.core.master_timeout_us;
+    attached::GroupView group;
+    group.handed = [this] { return replica_->handed(); };
+    group.first = [this] { return replica_->view().last.index ? Index(1) : Index(); };
+    group.durable = [this] { return replica_->view().durable; };
+    group.cluster = [this] { return cluster(); };
+    group.now_us = raw_now_us;
+    attached::FeedHooks feed;
+    feed.read = [this](Index from, Index upto, uint64_t max_bytes) { return ledger_->read(from, upto, max_bytes); };
+    feed.post = [this](std::function<void()> fn) { loop_.post(std::move(fn)); };
+    feed.more = [] {};  // the end of this batch looks
+    auto host = std::make_unique<attached::AttachedHost>(std::move(o), std::move(group), host_hooks(), std::move(feed),
+                                                         ports_.detach);
+    attached_ = host.get();
+    host_ = std::move(host);
+}
+
+void Group::on_attach(const net::SessionInfo& session, const pb::Attach& attach, pb::AttachReply& reply) {
+    if (!attached_) {
+        reply.set_code(pb::BAD_CONFIGURATION);
+        reply.set_reason("group " + name() + " has the application " + host_->kind() +
+                         " built in: for another one, set assent." + name() + ".application to attached in corosync.conf");
+        return;
+    }
+    attached::Wire wire;
+    wire.send = [this, id = session.id](pb::ToApplication message) { ports_.tell(id, std::move(message)); };
+    wire.waiting_bytes = [this, id = session.id] { return ports_.waiting_bytes(id); };
+    const std::string name = session.program + ", " + session.from;
+    attached_->attach({session.id, session.pid, session.uid, name}, attach, std::move(wire), reply);
+}
+
+void Group::on_attached(uint64_t session) { attached_->begin(session); }
+
+void Group::on_application(uint64_t session, const pb::FromApplication& message) {
+    attached_->received(session, message);
 }
 
 // ---- status
@@ -339,8 +392,8 @@ GroupStatus Group::status() const {
     GroupStatus s;
     s.group = name();
     s.node = options_.node;
-    s.application_kind = runner_->application().kind();
-    s.application_healthy = app_healthy_;
+    s.application_kind = host_->kind();
+    s.application = host_->status();
     s.view = view();
     s.requests = requests_->counters();
     s.cluster = cluster_;

@@ -9,7 +9,8 @@
 #include <memory>
 #include <string>
 
-#include "app/runner.h"
+#include "app/attached/attached.h"
+#include "app/host.h"
 #include "base/loop.h"
 #include "core/invariants.h"
 #include "core/replica.h"
@@ -17,6 +18,7 @@
 #include "daemon/requests.h"
 #include "daemon/status.h"
 #include "ledger/ledger.h"
+#include "net/client_server.h"
 #include "net/links.h"
 #include "wire/message_codec.h"
 
@@ -25,6 +27,8 @@ namespace assent {
 struct GroupOptions {
     std::string name;
     std::string state_dir;  // of this group; exists
+    bool attached = false;  // the application is a process of its own
+    std::string user;       // whose it is; empty: the daemon's
     NodeId node;
     uint64_t ledger_segment_bytes = 64ull << 20;
     uint64_t max_write_bytes = 1 << 20;
@@ -36,6 +40,10 @@ struct GroupOptions {
 struct GroupPorts {
     std::function<void(const Origin&, const pb::Reply&)> reply;
     std::function<bool(NodeId, net::FrameKind, std::string)> send;
+    // To an attached application: a message, what waits to be read by it, and the end of its session.
+    std::function<void(uint64_t session, pb::ToApplication&&)> tell;
+    std::function<size_t(uint64_t session)> waiting_bytes;
+    std::function<void(uint64_t session, pb::Code, const std::string& reason)> detach;
 };
 
 class Group {
@@ -58,6 +66,10 @@ class Group {
     void on_forwarded(NodeId from, const pb::Forwarded& forwarded);
     void on_request(uint64_t session, pb::Request&& request);
     void on_session_closed(uint64_t session);
+    // An application attaches: fills in the answer; on_attached() when it is on its way.
+    void on_attach(const net::SessionInfo& session, const pb::Attach& attach, pb::AttachReply& reply);
+    void on_attached(uint64_t session);
+    void on_application(uint64_t session, const pb::FromApplication& message);
     // Hand mastership over, if it is here; `done` is called when it is gone or cannot go.
     void leave(std::function<void()> done);
 
@@ -72,11 +84,12 @@ class Group {
     void send(Outgoing&& out);
     void serve(const Serve& serve);
     void on_ledger();
-    void on_application();
     void on_batch_end();
     void arm(int64_t deadline_us);
     void watch();
     void on_master_change();
+    void make_attached();
+    HostHooks host_hooks();
     RequestHooks request_hooks();
     GroupStatus status() const;
     std::string status_json(bool members_only) const;
@@ -85,7 +98,8 @@ class Group {
     const GroupOptions options_;
     GroupPorts ports_;
     std::unique_ptr<ledger::Ledger> ledger_;
-    std::unique_ptr<ApplicationRunner> runner_;
+    std::unique_ptr<Host> host_;
+    attached::AttachedHost* attached_ = nullptr;  // host_, if it is one
     std::unique_ptr<Replica> replica_;
 #ifdef ASSENT_CHECK_INVARIANTS
     Invariants invariants_;
@@ -103,7 +117,6 @@ class Group {
     Loop::TimerId tick_timer_ = 0;
     Loop::TimerId watch_timer_ = 0;
     NodeId last_master_;
-    bool app_healthy_ = true;
     std::vector<NodeId> links_;
     std::function<void()> leaving_;
     LatencyWindow write_latency_;

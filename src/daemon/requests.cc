@@ -59,7 +59,7 @@ std::string Requests::malformed(const pb::Request& request) const {
         if (!fine) return fine.error();
     } else if (request.has_outcome() && (request.outcome().client().random() == 0 || !request.outcome().sequence())) {
         return "an outcome is asked for by client and sequence, both above 0";
-    } else if (request.what_case() == pb::Request::WHAT_NOT_SET) {
+    } else if (request.what_case() == pb::Request::WHAT_NOT_SET || request.has_watch()) {
         return "the request asks for nothing this version knows";
     }
     return {};
@@ -351,9 +351,9 @@ void Requests::expire(uint64_t key, Pending& p) {
             return;
         case Where::nowhere:
         case Where::after: give_up(key, !p.sent); return;
+        case Where::application: hooks_.forget(key); [[fallthrough]];
         case Where::peer:
-        case Where::applying:
-        case Where::application: give_up(key, false); return;
+        case Where::applying: give_up(key, false); return;
     }
 }
 
@@ -411,10 +411,11 @@ void Requests::on_link_down(NodeId node, int64_t now_us) {
 
 void Requests::on_session_closed(uint64_t session) {
     // A write goes on: its client may ask for the outcome. Reads are dropped.
-    std::erase_if(table_, [session](const auto& item) {
+    std::erase_if(table_, [this, session](const auto& item) {
         const Pending& p = item.second;
-        return p.origin.kind == Origin::Kind::client && p.origin.id == session && p.request.has_read() &&
-               p.where != Where::core;
+        if (p.origin.kind != Origin::Kind::client || p.origin.id != session || !p.request.has_read()) return false;
+        if (p.where == Where::application) hooks_.forget(item.first);
+        return p.where != Where::core;
     });
 }
 

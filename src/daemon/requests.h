@@ -33,6 +33,7 @@ struct RequestHooks {
     std::function<void(uint64_t key, const std::string& query)>
         query;                                           // to the application; comes back as on_application
     std::function<void(uint64_t key, Index)> result_of;  // likewise
+    std::function<void(uint64_t key)> forget;            // neither is wanted any more
     std::function<int64_t()> now_us;                     // CLOCK_MONOTONIC_RAW
     std::function<std::string(bool members_only)> status_json;
     std::function<bool()> master_here;

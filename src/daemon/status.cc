@@ -107,8 +107,10 @@ std::string status_json(const GroupStatus& s) {
     j["voters"] = members(s, true);
     j["observers"] = members(s, false);
     j["application"] = {{"kind", s.application_kind},
-                        {"state", s.application_healthy ? "healthy" : "hung"},
-                        {"applied", v.applied.value}};
+                        {"state", s.application.state},
+                        {"reason", s.application.reason},
+                        {"applied", v.applied.value},
+                        {"durable", s.application.durable.value}};
     j["writes"] = {{"confirmed", v.writes_confirmed},
                    {"cancelled", v.writes_cancelled},
                    {"unknown", s.requests.unknown}};
@@ -152,7 +154,8 @@ StatusKeys status_keys(const GroupStatus& s) {
     put("latency.write_p50_us", s.write_p50_us);
     put("latency.write_p99_us", s.write_p99_us);
     put("latency.fsync_p99_us", s.fsync_p99_us);
-    put("application.state", std::string(s.application_healthy ? "healthy" : "hung"));
+    put("application.state", s.application.state);
+    put("application.reason", s.application.reason);
     for (const Progress& p : v.peers) {
         std::string voter = "voter." + std::to_string(p.node.value) + ".";
         if (!p.voter) continue;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "app/host.h"
 #include "core/replica.h"
 #include "corosync/cluster.h"
 #include "daemon/requests.h"
@@ -27,7 +28,7 @@ struct GroupStatus {
     std::string group;
     NodeId node;
     std::string application_kind;
-    bool application_healthy = true;
+    HostStatus application;
     ReplicaView view;
     RequestCounters requests;
     Cluster cluster;

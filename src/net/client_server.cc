@@ -22,6 +22,18 @@ std::string encoded(pb::Reply reply) {
     return frame.SerializeAsString();
 }
 
+std::string encoded(pb::AttachReply reply) {
+    pb::ServerFrame frame;
+    *frame.mutable_attach() = std::move(reply);
+    return frame.SerializeAsString();
+}
+
+std::string encoded(pb::ToApplication message) {
+    pb::ServerFrame frame;
+    *frame.mutable_application() = std::move(message);
+    return frame.SerializeAsString();
+}
+
 std::string encoded(pb::HelloReply reply) {
     pb::ServerFrame frame;
     *frame.mutable_hello() = std::move(reply);
@@ -53,6 +65,7 @@ struct ClientServer::Session {
     SessionInfo info;
     std::shared_ptr<Stream> stream;
     bool greeted = false;
+    bool application = false;
     bool dirty = false;                             // stands in dirty_
     std::unordered_map<uint64_t, size_t> requests;  // without reply: bytes by id
     size_t request_bytes = 0;
@@ -117,9 +130,37 @@ void ClientServer::received(SessionId id, std::string_view bytes) {
         if (frame.has_hello()) return greeted(session, frame.hello());
         return refuse(session, pb::BAD_REQUEST, "the first frame of a session must be Hello");
     }
+    if (!session.application) return from_client(session, frame, bytes.size());
+    if (!frame.has_application())
+        return refuse(session, pb::BAD_REQUEST, "a frame holds nothing that an application has to say");
+    handlers_.on_application(id, frame.application());
+}
+
+void ClientServer::from_client(Session& session, pb::ClientFrame& frame, size_t bytes) {
+    if (frame.has_attach()) return attach(session, frame.attach());
     if (!frame.has_request())
         return refuse(session, pb::BAD_REQUEST, "a frame holds no request that this daemon knows");
-    requested(session, std::move(*frame.mutable_request()), bytes.size());
+    requested(session, std::move(*frame.mutable_request()), bytes);
+}
+
+void ClientServer::attach(Session& session, const pb::Attach& attach) {
+    pb::AttachReply reply;
+    if (!session.info.local || !handlers_.on_attach) {
+        reply.set_code(pb::NOT_PERMITTED);
+        reply.set_reason("an application attaches over the unix socket alone");
+    } else if (!session.requests.empty()) {
+        reply.set_code(pb::BAD_REQUEST);
+        reply.set_reason("this session has requests without an answer: an application needs a session of its own");
+    } else {
+        handlers_.on_attach(session.info, attach, reply);
+    }
+    const bool refused = reply.code() != pb::DONE;
+    const SessionId id = session.info.id;
+    session.stream->push("", encoded(std::move(reply)));
+    if (refused) return leave(session);
+    session.application = true;
+    mark(session);
+    handlers_.on_attached(id);
 }
 
 void ClientServer::greeted(Session& session, const pb::Hello& hello) {
@@ -171,6 +212,23 @@ bool ClientServer::reply(SessionId id, pb::Reply reply) {
     return true;
 }
 
+bool ClientServer::send(SessionId id, pb::ToApplication&& message) {
+    const auto it = sessions_.find(id);
+    if (it == sessions_.end() || !it->second->application) return false;
+    if (!it->second->stream->push("", encoded(std::move(message)))) {
+        // Not at once: whoever sends has not counted on its end.
+        loop_.defer([this, id] { close(id, pb::BUSY, "the application does not take what it is sent"); });
+        return false;
+    }
+    mark(*it->second);
+    return true;
+}
+
+size_t ClientServer::waiting_bytes(SessionId id) const {
+    const auto it = sessions_.find(id);
+    return it == sessions_.end() ? 0 : it->second->stream->out().bytes();
+}
+
 void ClientServer::mark(Session& session) {
     if (session.dirty) return;
     session.dirty = true;
@@ -178,7 +236,9 @@ void ClientServer::mark(Session& session) {
 }
 
 // Reads on only while the session owes and is owed little enough.
+// An application's answers are what it owes: they are always read.
 void ClientServer::hold_back(Session& session) {
+    if (session.application) return;
     session.stream->pause(session.requests.size() >= options_.max_requests ||
                           session.request_bytes >= options_.max_request_bytes ||
                           session.stream->out().bytes() >= options_.reply_bytes_pause);
@@ -206,7 +266,12 @@ void ClientServer::close(SessionId id, pb::Code code, const std::string& reason)
 void ClientServer::refuse(Session& session, pb::Code code, const std::string& reason) {
     ASSENT_INFO("session with %s (%s) is closed: %s", session.info.program.c_str(), session.info.from.c_str(),
                 reason.c_str());
-    if (session.greeted) {
+    if (session.application) {
+        pb::ToApplication message;
+        message.mutable_detach()->set_code(code);
+        message.mutable_detach()->set_reason(reason);
+        session.stream->push("", encoded(std::move(message)));
+    } else if (session.greeted) {
         pb::Reply reply;
         reply.set_code(code);
         reply.set_reason(reason);
@@ -255,7 +320,7 @@ void ClientServer::tick() {
         const OutQueue& out = session->stream->out();
         if (!session->greeted) {
             if (now - session->progress_us > options_.hello_timeout_us) over.emplace_back(id, "no Hello came in time");
-        } else if (out.empty() || out.written() != session->written) {
+        } else if (session->application || out.empty() || out.written() != session->written) {
             session->written = out.written();
             session->progress_us = now;
         } else if (now - session->progress_us > options_.stall_us) {

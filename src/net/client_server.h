@@ -1,4 +1,5 @@
-// Sessions of clients on the unix socket and, if wanted, on TCP: HELLO, then requests and replies (proto/client.proto).
+// Sessions of clients on the unix socket and, if wanted, on TCP: HELLO, then requests and replies, or, after Attach,
+// what an application and its group have to say to each other (proto/client.proto).
 #pragma once
 
 #include <sys/types.h>
@@ -31,7 +32,7 @@ struct ClientServerOptions {
     size_t max_sessions = 1024;
     size_t max_requests = 4096;            // of one session without reply; it is not read from while it has more
     size_t max_request_bytes = 32u << 20;  // likewise
-    size_t max_frame = (2u << 20) + (64u << 10);
+    size_t max_frame = (2u << 20) + (64u << 10);  // from a client or an application
     size_t reply_bytes = 128u << 20;      // waiting for a session to take them; beyond it the session is closed
     size_t reply_bytes_pause = 8u << 20;  // with more waiting it is not read from
     int64_t hello_timeout_us = 5'000'000;
@@ -55,12 +56,20 @@ class ClientServer {
     using HelloFn = std::function<void(const SessionInfo&, const pb::Hello&, pb::HelloReply&)>;
     // A request with one of `what`'s kinds set; owes one reply, now or later.
     using RequestFn = std::function<void(const SessionInfo&, pb::Request&&)>;
+    // Fills in the answer; a code other than DONE refuses, and the session is closed. DONE makes it an application's
+    // session, and `attached` is called once the answer is queued.
+    using AttachFn = std::function<void(const SessionInfo&, const pb::Attach&, pb::AttachReply&)>;
+    using AttachedFn = std::function<void(SessionId)>;
+    using ApplicationFn = std::function<void(SessionId, const pb::FromApplication&)>;
     // The session, whose HELLO had been answered, is gone, and whatever it still waits for with it.
     using ClosedFn = std::function<void(SessionId)>;
     struct Handlers {
         HelloFn on_hello;
         RequestFn on_request;
         ClosedFn on_closed;
+        AttachFn on_attach;  // none: nobody may attach here
+        AttachedFn on_attached;
+        ApplicationFn on_application;
     };
 
     // Throws Failure when it cannot listen.
@@ -71,6 +80,10 @@ class ClientServer {
 
     // Queues the reply to the request with its id. False: the session is gone, or has no such request outstanding.
     bool reply(SessionId session, pb::Reply reply);
+    // Queues a message for an application. False: the session is gone.
+    bool send(SessionId session, pb::ToApplication&& message);
+    // Bytes queued for the session.
+    size_t waiting_bytes(SessionId session) const;
     // Writes what was queued: the replies of one batch leave together.
     void flush();
     // Tells the client why, with what was queued before, and closes. on_closed is called at once.
@@ -92,6 +105,8 @@ class ClientServer {
     void received(SessionId id, std::string_view frame);
     void greeted(Session& session, const pb::Hello& hello);
     void requested(Session& session, pb::Request&& request, size_t bytes);
+    void attach(Session& session, const pb::Attach& attach);
+    void from_client(Session& session, pb::ClientFrame& frame, size_t bytes);
     void refuse(Session& session, pb::Code code, const std::string& reason);
     void leave(Session& session);
     void gone(SessionId id, const std::string& why);

@@ -32,6 +32,7 @@ tests_cluster_test_fabric_LDADD = $(GTEST_LIBS)
 
 EXTRA_DIST += tests/cluster/bench tests/cluster/demo.py \
 	tests/cluster/test_adapters.py \
+	tests/cluster/test_attached.py \
 	tests/cluster/test_basic.py \
 	tests/cluster/test_failover.py \
 	tests/cluster/test_hang.py \
@@ -39,3 +40,9 @@ EXTRA_DIST += tests/cluster/bench tests/cluster/demo.py \
 	tests/cluster/test_kill.py \
 	tests/cluster/test_nemesis.py \
 	tests/cluster/nemesis
+
+# An attached application of the cluster tests.
+noinst_PROGRAMS += tests/cluster/assent-test-application
+tests_cluster_assent_test_application_SOURCES = tests/cluster/application.cc
+tests_cluster_assent_test_application_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS)
+tests_cluster_assent_test_application_LDADD = src/wire/libassent_wire.a $(PROTOBUF_LIBS)

@@ -16,3 +16,12 @@ tests_unit_bench_kv_SOURCES = tests/unit/bench_kv.cc
 tests_unit_bench_kv_LDADD = $(kv_library) src/app/libassent_kvrequests.a src/wire/libassent_wire.a \
 	src/base/libassent_base.a $(ROCKSDB_LIBS) $(PROTOBUF_LIBS) $(QB_LIBS) $(BENCHMARK_LIBS)
 endif
+
+check_PROGRAMS += tests/unit/test_attached
+tests_unit_test_attached_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit $(PROTOBUF_CFLAGS) $(QB_CFLAGS)
+tests_unit_test_attached_SOURCES = \
+	tests/unit/attached_support.h \
+	tests/unit/test_attached.cc \
+	tests/unit/test_attached_feed.cc
+tests_unit_test_attached_LDADD = src/app/libassent_app.a src/wire/libassent_wire.a src/core/libassent_core.a \
+	src/base/libassent_base.a $(PROTOBUF_LIBS) $(QB_LIBS) $(GTEST_LIBS)

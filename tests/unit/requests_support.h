@@ -49,6 +49,7 @@ class RequestsTest : public testing::Test {
         };
         h.query = [this](uint64_t key, const std::string& q) { queries_.emplace_back(key, q); };
         h.result_of = [this](uint64_t key, Index i) { lookups_.emplace_back(key, i); };
+        h.forget = [this](uint64_t key) { forgotten_.push_back(key); };
         h.now_us = [this] { return now_; };
         h.status_json = [](bool members_only) { return members_only ? "members" : "status"; };
         h.master_here = [this] { return master_ == kSelf; };
@@ -163,6 +164,7 @@ class RequestsTest : public testing::Test {
     std::vector<Sent> sent_;
     std::vector<std::pair<uint64_t, std::string>> queries_;
     std::vector<std::pair<uint64_t, Index>> lookups_;
+    std::vector<uint64_t> forgotten_;
     Requests requests_{kSelf, "kv", kLimitUs, hooks()};
 };
 

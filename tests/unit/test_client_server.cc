@@ -65,6 +65,9 @@ class ClientServerTest : public testing::Test {
     std::vector<SessionId> closed_;
     SessionInfo last_info_;
     bool refuse_ = false;
+    bool refuse_attach_ = false;
+    std::vector<SessionId> attached_;
+    std::vector<pb::FromApplication> said_;
 
     ClientServerOptions options() const {
         ClientServerOptions o;
@@ -84,6 +87,14 @@ class ClientServerTest : public testing::Test {
             requests_.emplace_back(info.id, std::move(request));
         };
         handlers.on_closed = [this](SessionId id) { closed_.push_back(id); };
+        handlers.on_attach = [this](const SessionInfo&, const pb::Attach&, pb::AttachReply& reply) {
+            reply.set_next(8);
+            if (!refuse_attach_) return;
+            reply.set_code(pb::BUSY);
+            reply.set_reason("not now");
+        };
+        handlers.on_attached = [this](SessionId id) { attached_.push_back(id); };
+        handlers.on_application = [this](SessionId, const pb::FromApplication& m) { said_.push_back(m); };
         server_ = std::make_unique<ClientServer>(loop_, options, handlers);
     }
     bool until(const std::function<bool()>& done) {
@@ -323,6 +334,96 @@ TEST_F(ClientServerTest, SessionsAreBounded) {
     one.reset();
     ASSERT_TRUE(until([&] { return server_->sessions() == 1; }));
     session();
+}
+
+// ---- sessions of applications
+
+std::string attach_frame() {
+    pb::ClientFrame frame;
+    frame.mutable_attach()->set_group("jobs");
+    return framed(frame);
+}
+
+std::string accept_frame(uint64_t index) {
+    pb::ClientFrame frame;
+    frame.mutable_application()->mutable_accept()->set_index(index);
+    return framed(frame);
+}
+
+TEST_F(ClientServerTest, AnApplicationAttachesAndIsSpokenWith) {
+    serve(options());
+    const Fd app = session();
+    send(app, attach_frame());
+    FrameReader reader(64u << 20);
+    EXPECT_EQ(receive(app, reader).attach().next(), 8u);
+    ASSERT_EQ(attached_.size(), 1u);
+    send(app, accept_frame(5) + accept_frame(6));
+    ASSERT_TRUE(until([&] { return said_.size() == 2; }));
+    EXPECT_EQ(said_[1].accept().index(), 6u);
+    pb::ToApplication m;
+    m.mutable_cancel()->set_index(9);
+    EXPECT_TRUE(server_->send(attached_[0], pb::ToApplication(m)));
+    EXPECT_GT(server_->waiting_bytes(attached_[0]), 0u);
+    EXPECT_EQ(receive(app, reader).application().cancel().index(), 9u);
+    EXPECT_EQ(server_->waiting_bytes(attached_[0]), 0u);
+    server_->close(attached_[0], pb::BUSY, "enough");
+    EXPECT_EQ(receive(app, reader).application().detach().reason(), "enough");
+    EXPECT_EQ(closed_, attached_);
+    EXPECT_FALSE(server_->send(attached_[0], pb::ToApplication(m)));
+}
+
+TEST_F(ClientServerTest, ARefusedApplicationIsToldAndClosed) {
+    serve(options());
+    refuse_attach_ = true;
+    const Fd app = session();
+    send(app, attach_frame());
+    EXPECT_EQ(receive(app).attach().reason(), "not now");
+    EXPECT_TRUE(until([&] { return closed_by_peer(app); }));
+    EXPECT_TRUE(attached_.empty());
+}
+
+TEST_F(ClientServerTest, AnApplicationsSessionTakesNoRequestsAndAClientsNoAnswers) {
+    serve(options());
+    const Fd app = session();
+    send(app, attach_frame());
+    FrameReader reader(64u << 20);
+    receive(app, reader);
+    send(app, write_frame(1));
+    EXPECT_EQ(receive(app, reader).application().detach().code(), pb::BAD_REQUEST);
+    const Fd client = session();
+    send(client, accept_frame(1));
+    EXPECT_EQ(receive(client).reply().code(), pb::BAD_REQUEST);
+    const Fd both = session();
+    send(both, write_frame(1) + attach_frame());
+    EXPECT_EQ(receive(both).attach().code(), pb::BAD_REQUEST);
+    EXPECT_TRUE(said_.empty());
+}
+
+TEST_F(ClientServerTest, NobodyAttachesOverTcp) {
+    ClientServerOptions o = options();
+    o.tcp = *Address::parse("127.0.0.1", 0);
+    serve(o);
+    const Fd fd = connect_to("127.0.0.1", server_->tcp_port());
+    send(fd, hello_frame() + attach_frame());
+    FrameReader reader(64u << 20);
+    receive(fd, reader);
+    EXPECT_EQ(receive(fd, reader).attach().code(), pb::NOT_PERMITTED);
+}
+
+TEST_F(ClientServerTest, AnApplicationThatDoesNotReadIsNotClosed) {
+    ClientServerOptions o = options();
+    o.stall_us = 1;
+    serve(o);
+    const Fd app = session();
+    send(app, attach_frame());
+    receive(app);
+    pb::ToApplication m;
+    m.mutable_query()->set_data(std::string(1u << 20, 'q'));
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(server_->send(attached_[0], pb::ToApplication(m)));
+    const auto later = std::chrono::steady_clock::now() + std::chrono::milliseconds(1'200);  // two looks at the sessions
+    ASSERT_TRUE(until([&] { return std::chrono::steady_clock::now() > later; }));
+    EXPECT_TRUE(closed_.empty());
+    EXPECT_GT(server_->waiting_bytes(attached_[0]), 0u);
 }
 
 TEST_F(ClientServerTest, TcpToo) {

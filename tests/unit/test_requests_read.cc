@@ -97,6 +97,7 @@ TEST_F(RequestsTest, ReadsOfAClosedSessionAreDropped) {
     submit(read(pb::LEVEL_LOCAL), kSession + 1);
     submit(write());
     requests_.on_session_closed(kSession);
+    EXPECT_EQ(forgotten_, (std::vector<uint64_t>{queries_.at(0).first}));
     apply(Index(12));
     ASSERT_EQ(queries_.size(), 2u);
     requests_.on_application(queries_[0].first, std::string("of nobody"), applied_);
@@ -105,6 +106,13 @@ TEST_F(RequestsTest, ReadsOfAClosedSessionAreDropped) {
     EXPECT_EQ(told().result(), "value");
     EXPECT_EQ(replies_[0].first.id, kSession + 1);
     EXPECT_TRUE(requests_.busy());  // the write goes on
+}
+
+TEST_F(RequestsTest, AQuestionThatIsTooLateIsForgotten) {
+    submit(read(pb::LEVEL_LOCAL));
+    wait(kLimitUs);
+    EXPECT_EQ(told().code(), pb::TIMED_OUT);
+    EXPECT_EQ(forgotten_, (std::vector<uint64_t>{queries_.at(0).first}));
 }
 
 TEST_F(RequestsTest, PeersReadsSurviveASessionOfTheSameNumber) {

@@ -80,7 +80,7 @@ TEST(Status, JsonHasWhatIsPromised) {
     EXPECT_EQ(j["master"], 1);
     EXPECT_EQ(j["view"], Json::parse(R"({"ring":"1.88","members":[1,2,4]})"));
     EXPECT_EQ(j["index"], Json::parse(R"({"first":1,"last":50,"durable":49,"stored":48,"confirmed":47,"applied":46})"));
-    EXPECT_EQ(j["application"], Json::parse(R"({"kind":"kv","state":"healthy","applied":46})"));
+    EXPECT_EQ(j["application"], Json::parse(R"({"kind":"kv","state":"healthy","reason":"","applied":46,"durable":0})"));
     EXPECT_EQ(j["writes"], Json::parse(R"({"confirmed":30,"cancelled":2,"unknown":8})"));
     EXPECT_EQ(j["reads"], Json::parse(R"({"master":5,"forwarded":6,"local":7})"));
     ASSERT_EQ(j["voters"].size(), 3u);
@@ -99,10 +99,12 @@ TEST(Status, WhatOnlyTheMasterKnowsIsNullElsewhere) {
     GroupStatus s = sample();
     s.view.role = Role::follower;
     s.view.master = NodeId();
-    s.application_healthy = false;
+    s.application = {"hung", "why", Index(7)};
     Json j = Json::parse(status_json(s));
     EXPECT_TRUE(j["master"].is_null());
     EXPECT_EQ(j["application"]["state"], "hung");
+    EXPECT_EQ(j["application"]["reason"], "why");
+    EXPECT_EQ(j["application"]["durable"], 7);
     EXPECT_EQ(j["voters"][0]["accepted"], 50);  // itself
     for (const char* key : {"durable", "accepted", "lag"}) EXPECT_TRUE(j["voters"][1][key].is_null()) << key;
 }
@@ -167,6 +169,7 @@ TEST(Status, CmapKeys) {
         {"kv.latency.write_p99_us", uint64_t{200}},
         {"kv.latency.fsync_p99_us", uint64_t{300}},
         {"kv.application.state", "healthy"},
+        {"kv.application.reason", ""},
         {"kv.voter.1.present", uint8_t{1}},
         {"kv.voter.1.acked", uint64_t{50}},
         {"kv.voter.1.lag", uint64_t{0}},

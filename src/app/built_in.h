@@ -1,0 +1,43 @@
+// Hosts an application that is part of the daemon, on its own thread.
+#pragma once
+
+#include <memory>
+
+#include "app/host.h"
+#include "app/runner.h"
+#include "base/loop.h"
+
+namespace assent {
+
+class BuiltIn : public Host {
+  public:
+    // It counts as hung when it has had the same work in hand for `hung_us`.
+    BuiltIn(Loop& loop, std::unique_ptr<Application> application, int64_t hung_us, HostHooks hooks);
+    ~BuiltIn() override;
+
+    const char* kind() const override { return runner_.application().kind(); }
+    Result<bool> check_write(std::string_view request) const override {
+        return runner_.application().check_write(request);
+    }
+    void withdraw(Index) override {}
+    void prepare(std::vector<EntryPtr>) override {}
+    void decided(std::vector<Verdict> verdicts) override;
+    void query(Token token, Index after, const std::string& request) override { runner_.query(token, after, request); }
+    void result_of(Token token, Index index) override { runner_.result_of(token, index); }
+    void forget(Token token) override { runner_.forget(token); }
+    void flush() override {}
+    void tick(int64_t now_us) override;
+    HostStatus status() const override;
+
+  private:
+    void on_news();
+
+    Loop& loop_;
+    const int64_t hung_us_;
+    const HostHooks hooks_;
+    ApplicationRunner runner_;
+    Index applied_;
+    bool healthy_ = true;
+};
+
+}  // namespace assent

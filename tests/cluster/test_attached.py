@@ -1,0 +1,227 @@
+"""Applications that are processes of their own: what hangs, dies, comes late or refuses does no harm.
+
+The application is tests/cluster/application.cc: a line in a file for each verdict.
+"""
+
+import os
+import re
+
+from assentcluster import Cluster, wait_for
+from assentcluster.process import Process
+from assentcluster.testing import limit
+
+# refused for want of a majority of applications, or unknown: anything but done
+NOT_DONE = (106, 112)
+
+
+class Applications:
+    """One a host, of group kv."""
+
+    def __init__(self, cluster: Cluster, max_pending: int = 0) -> None:
+        self.cluster = cluster
+        self.of = {host.node: Process(f"application of node {host.node}", host.namespaces,
+                                      self.command(host, max_pending), os.path.join(host.folder, "log/application.log"))
+                   for host in cluster}
+
+    def command(self, host, max_pending: int) -> list[str]:
+        return [self.cluster.build.program("assent-test-application"), "/run/assent/assentd.sock", "kv",
+                str(host.node), self.store(host.node), str(max_pending)]
+
+    def store(self, node: int) -> str:
+        return os.path.join(self.cluster[node].folder, "store")
+
+    def __getitem__(self, node: int) -> Process:
+        return self.of[node]
+
+    def __enter__(self) -> "Applications":
+        for application in self.of.values():
+            application.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        for application in self.of.values():
+            if application.alive:
+                application.resume()
+            application.kill()
+
+    def lines(self, node: int) -> list[tuple[int, str]]:
+        """(index, data) of all its verdicts, in the order in which they came."""
+        with open(self.store(node), encoding="utf-8") as store:
+            found = [line.rstrip("\n").split("\t", 1) for line in store if "\t" in line]
+        return [(int(index), text) for index, text in found]
+
+    def check_same(self, deadline: float = 30) -> list[tuple[int, str]]:
+        """Waits until all have all verdicts; they are the same, each once, in order. Returns them."""
+        self.cluster.wait_same(deadline=deadline)
+        stores = {node: self.lines(node) for node in self.of}
+        first, *others = stores
+        for other in others:
+            assert stores[other] == stores[first], f"nodes {first} and {other} differ: {stores}"
+        indexes = [index for index, _ in stores[first]]
+        assert indexes == sorted(set(indexes)), f"not each once and in order: {indexes}"
+        return stores[first]
+
+    def state(self, node: int) -> str:
+        return (self.cluster[node].status() or {})["application"]["state"]  # KeyError: waited for
+
+    def wait_state(self, node: int, state: str) -> None:
+        wait_for(lambda: self.state(node) == state, 15, f"the application of node {node} to be {state}")
+
+
+def attached_cluster(**more) -> Cluster:
+    return Cluster(assent="groups: kv\nkv {\napplication: attached\n}", **more)
+
+
+def write(host, data: str, timeout: float = 8):
+    return host.ctl("write", timeout=timeout, input=data)
+
+
+@limit(120)
+def test_hung_applications():
+    """The applications of two of three nodes hang, the daemons live: nothing is confirmed. One of the two is killed with
+    writes in hand and started again: it gets every write it missed, in order, once."""
+    with attached_cluster() as cluster, Applications(cluster) as applications:
+        master = cluster.start()
+        assert write(master, "before").rc == 0
+        hung = [host.node for host in cluster.others(master.node)]
+        for node in hung:
+            applications[node].pause()
+        answer = write(master, "in hand", timeout=2)
+        assert answer.rc in NOT_DONE, str(answer)
+        for node in hung:
+            applications.wait_state(node, "hung")
+        for node in cluster.hosts:
+            assert "in hand" not in [text for _, text in applications.lines(node)], f"node {node} has applied it"
+        refused = cluster[master.node].status()
+        assert not refused["can_write"] and "application" in refused["reason"], refused["reason"]
+        applications[hung[0]].kill()
+        applications.wait_state(hung[0], "absent")
+        applications[hung[0]].start()
+        wait_for(lambda: write(master, "after").rc == 0, 30, "a majority of applications to take writes again")
+        told = answer.json
+        outcome = master.ctl("outcome", told["client"], told["sequence"]).json["outcome"]
+        applications[hung[1]].resume()
+        verdicts = [text for _, text in applications.check_same()]
+        assert verdicts[0] == "before" and verdicts[-1] == "after", verdicts
+        assert verdicts.count("in hand") == (outcome == "confirmed"), f"{outcome}, but {verdicts}"
+        print(f"# the write in hand: exit {answer.rc}, then {outcome}; verdicts {verdicts}")
+
+
+@limit(120)
+def test_rejects():
+    """Rejected by a minority, a write is confirmed everywhere; by a majority, it is cancelled with the reason."""
+    with attached_cluster() as cluster, Applications(cluster) as applications:
+        cluster.start()
+        for host in cluster:
+            answer = write(host, f"reject@{host.node} minority")
+            assert answer.rc == 0 and answer.json["outcome"] == "confirmed", str(answer)
+            answer = write(host, f"reject@{host.node},{host.node % 3 + 1} majority")
+            assert answer.rc == 109 and answer.json["outcome"] == "cancelled", str(answer)
+            assert "does not want it" in answer.json["reason"], str(answer)
+            answer = write(host, f"node {host.node} goes on")
+            assert answer.rc == 0, str(answer)
+        texts = [text for _, text in applications.check_same()]
+        assert [text for text in texts if text.endswith("minority")] == [f"reject@{n} minority" for n in (1, 2, 3)]
+        assert [text for text in texts if text.endswith("goes on")] == [f"node {n} goes on" for n in (1, 2, 3)]
+        cancelled = [text for text in texts if text.startswith("!")]
+        assert len(cancelled) == 3 and all("does not want it" in text for text in cancelled), texts
+        assert cluster[1].status()["writes"]["cancelled"] == 3, cluster[1].status()["writes"]
+
+
+@limit(120)
+def test_results_and_queries():
+    """The result of the application comes back to the writer on any node, the answer of the master's to the reader."""
+    with attached_cluster() as cluster, Applications(cluster, max_pending=1) as applications:
+        cluster.start()
+        for number, host in enumerate(cluster, 1):
+            answer = host.ctl("write", input=f"write {number}", as_json=False)
+            assert answer.rc == 0 and f"line {number}" in answer.out, str(answer)
+        for host in cluster:
+            answer = host.ctl("read", input="count", as_json=False)
+            assert answer.rc == 0 and answer.out.startswith("3"), str(answer)
+        assert [text for _, text in applications.check_same()] == ["write 1", "write 2", "write 3"]
+
+
+@limit(120)
+def test_daemon_and_application_started_again():
+    """Each in turn, on each node, with writes meanwhile: each application has each write once."""
+    with attached_cluster() as cluster, Applications(cluster) as applications:
+        cluster.start()
+        written = 0
+        for host in cluster:
+            other = cluster.others(host.node)[0]
+            host.daemon.kill()
+            written = write_some(other, written)
+            host.daemon.start()
+            cluster.wait_master()
+            applications[host.node].kill()
+            written = write_some(other, written)
+            applications[host.node].start()
+            applications.wait_state(host.node, "healthy")
+        texts = [text for _, text in applications.check_same()]
+        assert texts == [f"write {number}" for number in range(written)], texts
+
+
+def write_some(host, written: int) -> int:
+    """Three more, each until it is confirmed. A repetition would show: each assentctl has a client id of its own."""
+    for _ in range(3):
+        answer = write(host, f"write {written}", timeout=20)
+        assert answer.rc == 0, str(answer)
+        written += 1
+    return written
+
+
+@limit(120)
+def test_dies_of_a_write():
+    """Two of three applications die each time they are asked for the same write: it is cancelled, and they live on."""
+    with attached_cluster() as cluster, Applications(cluster) as applications:
+        cluster.start()
+        healthy = cluster[3]
+        assert write(healthy, "before").rc == 0
+        answer = write(healthy, "die@1,2 poison", timeout=1)
+        assert answer.rc in NOT_DONE, str(answer)
+        for node in (1, 2):
+            for life in range(1, 4):
+                wait_for(lambda node=node: not applications[node].alive, 15, f"death {life} of node {node}'s application")
+                wait_for(lambda node=node: applications.state(node) == "absent", 15, f"node {node} to see it")
+                applications[node].start()
+        told = answer.json
+
+        def cancelled():
+            return healthy.ctl("outcome", told["client"], told["sequence"]).json["outcome"] == "cancelled"
+
+        wait_for(cancelled, 30, "the write to be cancelled")
+        assert write(healthy, "after", timeout=20).rc == 0
+        texts = [text for _, text in applications.check_same()]
+        assert texts[0] == "before" and texts[-1] == "after" and len(texts) == 3, texts
+        assert re.match("!.*died 3 times", texts[1]), texts
+
+
+@limit(90)
+def test_second_application():
+    """It is refused while the first one is well, takes over when that hangs, and status says who is missing."""
+    with attached_cluster(size=1) as cluster:
+        host = cluster[1]
+        cluster.start_corosync()
+        host.daemon.start()
+        wait_for(lambda: (host.status() or {})["application"]["state"] == "absent", 20, "status to say that there is none")
+        with Applications(cluster) as applications:
+            cluster.wait_master()
+            applications.wait_state(1, "healthy")
+            assert write(host, "of the first").rc == 0
+            second = Process("second application", host.namespaces, applications.command(host, 0),
+                             os.path.join(host.folder, "log/second.log"))
+            second.start()
+            try:
+                wait_for(lambda: any("next 0 an application is attached already" in line for line in second.log_tail()), 15,
+                         "the second one to be refused")
+                assert write(host, "of the first too").rc == 0
+                applications[1].pause()
+                wait_for(lambda: any("attach: 0" in line for line in second.log_tail()), 15, "it to take over")
+                assert write(host, "of the second").rc == 0
+                applications[1].resume()
+                assert applications[1].wait_exit(10) == 3
+            finally:
+                second.kill()
+        texts = [text for _, text in applications.lines(1)]
+        assert texts == ["of the first", "of the first too", "of the second"], texts

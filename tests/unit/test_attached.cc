@@ -1,0 +1,520 @@
+// An attached application and its group: what the daemon does with one that is slow, silent, wrong or gone.
+#include "attached_support.h"
+
+namespace assent::test {
+namespace {
+
+// ---- the ordinary way
+
+TEST_F(AttachedBench, PrepareAcceptConfirmApplied) {
+    Played& app = attach(0);
+    EXPECT_EQ(numbers(attached_), (std::vector<uint64_t>{0}));
+    append(write_at(1, "a"));
+    prepare({around_.ledger[0]});
+    EXPECT_EQ(app.take(), (Words{"prepare 1"}));
+    accept(app, 1);
+    EXPECT_EQ(numbers(accepted_), (std::vector<uint64_t>{1}));
+    decide(1);
+    EXPECT_EQ(app.take(), (Words{"confirm 1 a"}));
+    EXPECT_EQ(applied_.value, 0u);
+    applied(app, 1, 0, "result");
+    EXPECT_EQ(applied_.value, 1u);
+    ASSERT_EQ(results_.size(), 1u);
+    EXPECT_EQ(results_[0].result, "result");
+    EXPECT_EQ(host_->status().durable.value, 0u);
+    applied(app, 1, 1);
+    EXPECT_EQ(host_->status().durable.value, 1u);
+}
+
+TEST_F(AttachedBench, EntriesThatAreNoWritesOnlyMoveThePlace) {
+    append(other_at(1));
+    append(write_at(2));
+    append(other_at(3));
+    Played& app = attach(0);
+    decide(3);
+    EXPECT_EQ(app.take(), (Words{"confirm 2 write 2"}));
+    EXPECT_EQ(applied_.value, 1u);
+    applied(app, 2, 2);
+    EXPECT_EQ(applied_.value, 3u);
+}
+
+TEST_F(AttachedBench, CancelOwesNothing) {
+    append(write_at(1));
+    append(cancel_at(2, 1, "node 1: no"));
+    Played& app = attach(0);
+    prepare({around_.ledger[0]});
+    app.take();
+    reject(app, 1, "no");
+    ASSERT_EQ(rejected_.size(), 1u);
+    EXPECT_EQ(rejected_[0].reason, "no");
+    decide(2);
+    EXPECT_EQ(app.take(), (Words{"cancel 1 node 1: no"}));
+    EXPECT_EQ(applied_.value, 2u);
+}
+
+TEST_F(AttachedBench, WhatWasRejectedIsAskedAgain) {
+    append(write_at(1));
+    Played& app = attach(0);
+    prepare({around_.ledger[0]});
+    app.take();
+    prepare({around_.ledger[0]});
+    EXPECT_EQ(app.take(), Words{}) << "it has not answered yet";
+    reject(app, 1, "no");
+    prepare({around_.ledger[0]});
+    EXPECT_EQ(app.take(), (Words{"prepare 1"}));
+    accept(app, 1);
+    EXPECT_EQ(numbers(accepted_), (std::vector<uint64_t>{1}));
+}
+
+TEST_F(AttachedBench, AnAnswerToWhatWasWithdrawnIsIgnored) {
+    append(write_at(1));
+    Played& app = attach(0);
+    prepare({around_.ledger[0]});
+    app.take();
+    const uint64_t old = app.asks[1];
+    host_->withdraw(Index(1));
+    prepare({write_at(1, "other", 2)});
+    EXPECT_EQ(app.take(), (Words{"withdraw 1", "prepare 1"}));
+    accept(app, 1, old);
+    EXPECT_TRUE(accepted_.empty());
+    EXPECT_EQ(app.detached, "");
+    accept(app, 1);
+    EXPECT_EQ(accepted_.size(), 1u);
+}
+
+TEST_F(AttachedBench, AnAcceptThatWasNotToldYetIsWithdrawnToo) {
+    append(write_at(1));
+    Played& app = attach(0);
+    prepare({around_.ledger[0]});
+    app.take();
+    pb::FromApplication m;
+    m.mutable_accept()->set_index(1);
+    m.mutable_accept()->set_ask(app.asks[1]);
+    host_->received(app.session, m);
+    host_->withdraw(Index(1));
+    host_->flush();
+    EXPECT_TRUE(accepted_.empty());
+}
+
+// ---- flow control
+
+TEST_F(AttachedBench, StrictlyOneAtATime) {
+    pb::Attach a = store(0);
+    a.set_max_pending(1);
+    Played& app = attach(a);
+    for (uint64_t i = 1; i <= 3; ++i) append(write_at(i));
+    prepare(around_.ledger);
+    EXPECT_EQ(app.take(), (Words{"prepare 1"}));
+    accept(app, 1);
+    EXPECT_EQ(app.take(), Words{});
+    decide(1);
+    EXPECT_EQ(app.take(), (Words{"confirm 1 write 1"}));
+    applied(app, 1, 1);
+    EXPECT_EQ(app.take(), (Words{"prepare 2"}));
+}
+
+TEST_F(AttachedBench, VerdictsWithoutAppliedAreBounded) {
+    options_.session.window_entries = 3;
+    open();
+    for (uint64_t i = 1; i <= 9; ++i) append(write_at(i));
+    Played& app = attach(0);
+    decide(9);
+    EXPECT_EQ(app.take().size(), 3u);
+    applied(app, 2, 2);
+    EXPECT_EQ(app.take(), (Words{"confirm 4 write 4", "confirm 5 write 5"}));
+}
+
+TEST_F(AttachedBench, NothingIsAddedForOneThatDoesNotRead) {
+    for (uint64_t i = 1; i <= 4; ++i) append(write_at(i));
+    Played& app = attach(0);
+    app.take();
+    app.waiting = 64u << 20;
+    prepare({around_.ledger[2], around_.ledger[3]});
+    decide(2);
+    host_->query(Token(7), Index(0), "q");
+    host_->flush();
+    EXPECT_EQ(app.take(), Words{});
+    app.waiting = 0;
+    host_->flush();
+    EXPECT_EQ(app.take(),
+              (Words{"confirm 1 write 1", "confirm 2 write 2", "prepare 3", "prepare 4", "query 1 q"}));
+}
+
+TEST_F(AttachedBench, IsAskedOnlyWhenItHasAllVerdicts) {
+    options_.session.window_entries = 1;
+    open();
+    for (uint64_t i = 1; i <= 3; ++i) append(write_at(i));
+    Played& app = attach(0);
+    prepare({around_.ledger[2]});
+    app.take();
+    host_->withdraw(Index(3));
+    app.take();
+    decide(2);
+    prepare({around_.ledger[2]});
+    EXPECT_EQ(app.take(), (Words{"confirm 1 write 1"}));
+    applied(app, 1, 1);
+    EXPECT_EQ(app.take(), (Words{"confirm 2 write 2", "prepare 3"}));
+}
+
+// ---- redelivery
+
+TEST_F(AttachedBench, GetsWhatItMissedFromItsOwnDurableIndexOn) {
+    for (uint64_t i = 1; i <= 6; ++i) append(write_at(i));
+    append(cancel_at(7, 5, "no"));
+    Played& before = attach(0);
+    decide(4);
+    before.take();
+    applied(before, 3, 2);
+    die(before);
+    EXPECT_FALSE(healthy_);
+    EXPECT_EQ(host_->status().state, "absent");
+    decide(7);
+    Played& after = attach(2, 101);
+    EXPECT_TRUE(healthy_);
+    EXPECT_EQ(numbers(attached_), (std::vector<uint64_t>{0, 2}));
+    EXPECT_EQ(after.take(), (Words{"confirm 3 write 3", "confirm 4 write 4", "cancel 5 no", "confirm 6 write 6"}));
+    applied(after, 6, 6);
+    EXPECT_EQ(applied_.value, 7u);
+}
+
+TEST_F(AttachedBench, FromTheLedgerAfterTheDaemonWasStartedAgain) {
+    for (uint64_t i = 1; i <= 5; ++i) append(write_at(i));
+    append(cancel_at(6, 2, "no"));
+    around_.handed = {Index(5), Index(6)};
+    open();
+    Played& app = attach(1);
+    EXPECT_EQ(host_->status().state, "behind");
+    around_.run_posted();
+    host_->flush();
+    EXPECT_EQ(app.take(), (Words{"cancel 2 no", "confirm 3 write 3", "confirm 4 write 4", "confirm 5 write 5"}));
+    EXPECT_EQ(host_->status().state, "healthy");
+}
+
+TEST_F(AttachedBench, WhatIsNotDecidedIsAskedAfterAllVerdicts) {
+    for (uint64_t i = 1; i <= 4; ++i) append(write_at(i));
+    around_.handed = {Index(3), Index(3)};
+    open();
+    Played& app = attach(0);
+    prepare({around_.ledger[3]});
+    EXPECT_EQ(app.take(), Words{});
+    around_.run_posted();
+    host_->flush();
+    EXPECT_EQ(app.take(), (Words{"confirm 1 write 1", "confirm 2 write 2", "confirm 3 write 3", "prepare 4"}));
+}
+
+// The daemon was started again; the application lived on, and knows more of what is confirmed than the core.
+TEST_F(AttachedBench, HasAppliedMoreThanTheCoreKnowsIsDecided) {
+    for (uint64_t i = 1; i <= 5; ++i) append(write_at(i));
+    around_.handed = {Index(2), Index(2)};
+    open();
+    Played& app = attach(4);
+    EXPECT_EQ(numbers(attached_), (std::vector<uint64_t>{2}));
+    prepare({around_.ledger[2], around_.ledger[3], around_.ledger[4]});
+    EXPECT_EQ(numbers(accepted_), (std::vector<uint64_t>{3, 4})) << "it has applied them";
+    EXPECT_EQ(app.take(), (Words{"prepare 5"})) << "it has all that is below";
+    decide(4);
+    EXPECT_EQ(applied_.value, 4u);
+    EXPECT_EQ(app.take(), Words{}) << "it has had those";
+    decide(5);
+    EXPECT_EQ(app.take(), (Words{"confirm 5 write 5"}));
+}
+
+// ---- who may attach
+
+TEST_F(AttachedBench, WrongUser) {
+    options_.user = "nobody";
+    open();
+    pb::AttachReply reply = try_attach(store(0), peer(100, 4711));
+    EXPECT_EQ(reply.code(), pb::NOT_PERMITTED);
+    EXPECT_NE(reply.reason().find("nobody"), std::string::npos);
+    EXPECT_EQ(try_attach(store(0), peer(100, 65534)).code(), pb::DONE);
+}
+
+TEST_F(AttachedBench, WithoutAUserTheDaemonsOwn) {
+    EXPECT_EQ(try_attach(store(0), peer(100, ::geteuid() + 1)).code(), pb::NOT_PERMITTED);
+    EXPECT_EQ(try_attach(store(0), peer(100, ::geteuid())).code(), pb::DONE);
+}
+
+TEST_F(AttachedBench, WrongStores) {
+    durable_ = Index(10);
+    EXPECT_EQ(try_attach(store(5, {7, 7}), peer(1)).code(), pb::BAD_CONFIGURATION) << "another cluster's";
+    EXPECT_EQ(try_attach(store(5, {0, 0}), peer(1)).code(), pb::BAD_CONFIGURATION) << "no cluster's";
+    EXPECT_EQ(try_attach(store(11), peer(1)).code(), pb::BUSY) << "ahead of the ledger";
+    pb::Attach odd = store(5);
+    odd.set_durable(6);
+    EXPECT_EQ(try_attach(odd, peer(1)).code(), pb::BAD_REQUEST);
+    first_ = Index(8);
+    EXPECT_EQ(try_attach(store(6), peer(1)).code(), pb::BAD_CONFIGURATION) << "older than the ledger begins";
+    EXPECT_EQ(try_attach(store(7), peer(1)).code(), pb::DONE);
+}
+
+TEST_F(AttachedBench, ANodeWithoutACluster) {
+    cluster_ = {};
+    EXPECT_EQ(try_attach(store(5), peer(1)).code(), pb::BUSY);
+    Played& app = attach(0);
+    EXPECT_EQ(app.take(), Words{});
+    cluster_ = {1, 2};
+    append(write_at(1));
+    decide(1);
+    EXPECT_EQ(app.take(), (Words{"joined", "confirm 1 write 1"}));
+}
+
+TEST_F(AttachedBench, ASecondOneIsRefusedUnlessTheFirstHangs) {
+    Played& first = attach(0, 100);
+    EXPECT_EQ(try_attach(store(0), peer(200)).code(), pb::BUSY);
+    host_->tick(now_ += kHungUs);  // pings
+    host_->tick(now_ += kHungUs);
+    EXPECT_EQ(host_->status().state, "hung");
+    EXPECT_FALSE(healthy_);
+    Played& second = attach(0, 200);
+    EXPECT_EQ(first.detach_code, pb::OTHER_ERROR);
+    EXPECT_TRUE(healthy_);
+    append(write_at(1));
+    decide(1);
+    EXPECT_EQ(second.take(), (Words{"confirm 1 write 1"}));
+    EXPECT_EQ(first.take(), Words{});
+    applied(first, 1, 1);  // still on its way: nobody listens
+    EXPECT_EQ(applied_.value, 0u);
+}
+
+TEST_F(AttachedBench, TheSameProcessReplacesItself) {
+    Played& first = attach(0, 100);
+    attach(0, 100);
+    EXPECT_NE(first.detached, "");
+}
+
+// ---- wrong answers
+
+TEST_F(AttachedBench, AnswersTwice) {
+    append(write_at(1));
+    Played& app = attach(0);
+    prepare({around_.ledger[0]});
+    app.take();
+    accept(app, 1);
+    accept(app, 1);
+    reject(app, 1, "changed my mind");
+    EXPECT_EQ(accepted_.size(), 1u);
+    EXPECT_TRUE(rejected_.empty()) << "an accept stands";
+    decide(1);
+    applied(app, 1, 1, "first");
+    applied(app, 1, 1, "second");
+    applied(app, 0, 0);
+    EXPECT_EQ(applied_.value, 1u);
+    ASSERT_EQ(results_.size(), 1u);
+    EXPECT_EQ(results_[0].result, "first");
+    accept(app, 1);  // decided long ago
+    EXPECT_EQ(app.detached, "");
+}
+
+TEST_F(AttachedBench, RejectsThenAccepts) {
+    append(write_at(1));
+    Played& app = attach(0);
+    prepare({around_.ledger[0]});
+    app.take();
+    reject(app, 1, "no");
+    accept(app, 1);
+    EXPECT_EQ(numbers(accepted_), (std::vector<uint64_t>{1}));
+}
+
+TEST_F(AttachedBench, BreaksTheProtocol) {
+    append(write_at(1));
+    append(write_at(2));
+    struct Case {
+        const char* what;
+        std::function<void(Played&)> wrong;
+    };
+    const std::vector<Case> cases = {
+        {"never asked", [this](Played& app) { accept(app, 9, 77); }},
+        {"ask 0", [this](Played& app) { accept(app, 1, 1'000'000); }},
+        {"another index", [this](Played& app) { accept(app, 2, app.asks[1]); }},
+        {"applied too much", [this](Played& app) { applied(app, 1, 0); }},
+        {"durable above applied", [this](Played& app) { applied(app, 0, 1); }},
+        {"a query that was not made", [this](Played& app) { answer(app, 1, "x"); }},
+        {"a ping that was not sent", [this](Played& app) { pong(app, 5); }},
+        {"nothing", [this](Played& app) { say(app, {}); }},
+    };
+    for (const Case& c : cases) {
+        Played& app = attach(0, 300);
+        prepare({around_.ledger[0]});
+        app.take();
+        c.wrong(app);
+        EXPECT_EQ(app.detach_code, pb::BAD_REQUEST) << c.what;
+        EXPECT_NE(app.detached, "") << c.what;
+        EXPECT_EQ(host_->status().state, "absent") << c.what;
+    }
+    EXPECT_TRUE(accepted_.empty());
+    // What it had in hand comes again.
+    Played& app = attach(0, 301);
+    prepare({around_.ledger[0]});
+    EXPECT_EQ(app.take(), (Words{"prepare 1"}));
+}
+
+// ---- dying
+
+TEST_F(AttachedBench, DiesThreeTimesWithTheSameEntryInHand) {
+    for (uint64_t i = 1; i <= 3; ++i) append(write_at(i));
+    for (int life = 1; life <= 3; ++life) {
+        EXPECT_TRUE(rejected_.empty());
+        Played& app = attach(0, 100 + life);
+        prepare(around_.ledger);
+        const Words asked = app.take();
+        if (life == 1) {
+            EXPECT_EQ(asked, (Words{"prepare 1", "prepare 2", "prepare 3"}));
+            accept(app, 1);
+        } else {
+            EXPECT_EQ(asked, (Words{"prepare 1"})) << "one at a time, to see which it is";
+            accept(app, 1);
+            EXPECT_EQ(app.take(), (Words{"prepare 2"}));
+        }
+        die(app);
+    }
+    Played& app = attach(0, 104);
+    prepare(around_.ledger);
+    ASSERT_EQ(rejected_.size(), 1u);
+    EXPECT_EQ(rejected_[0].index.value, 2u);
+    EXPECT_NE(rejected_[0].reason.find("died 3 times"), std::string::npos);
+    EXPECT_EQ(app.take(), (Words{"prepare 1"}));
+    accept(app, 1);
+    EXPECT_EQ(app.take(), (Words{"prepare 3"}));
+    EXPECT_NE(host_->status().reason.find("index 2"), std::string::npos);
+}
+
+TEST_F(AttachedBench, DyingWithAConfirmInHandIsNoReject) {
+    append(write_at(1));
+    append(write_at(2));
+    decide(1);
+    for (int life = 1; life <= 4; ++life) {
+        Played& app = attach(0, 100 + life);
+        prepare({around_.ledger[1]});
+        const Words got = app.take();
+        ASSERT_FALSE(got.empty());
+        EXPECT_EQ(got[0], "confirm 1 write 1");
+        die(app);
+    }
+    EXPECT_TRUE(rejected_.empty());
+    EXPECT_NE(host_->status().reason.find("died 4 times with the confirmed write at index 1"), std::string::npos);
+}
+
+TEST_F(AttachedBench, LeavingInGoodOrderIsNoDeath) {
+    append(write_at(1));
+    for (int life = 1; life <= 4; ++life) {
+        Played& app = attach(0, 100 + life);
+        prepare({around_.ledger[0]});
+        app.take();
+        pb::FromApplication m;
+        m.mutable_detach()->set_reason("maintenance");
+        say(app, m);
+    }
+    EXPECT_TRUE(rejected_.empty());
+}
+
+TEST_F(AttachedBench, AnAcceptThatWasSaidBeforeItDiedCounts) {
+    append(write_at(1));
+    Played& app = attach(0);
+    prepare({around_.ledger[0]});
+    app.take();
+    pb::FromApplication m;
+    m.mutable_accept()->set_index(1);
+    m.mutable_accept()->set_ask(app.asks[1]);
+    host_->received(app.session, m);
+    host_->closed(app.session);
+    EXPECT_EQ(numbers(accepted_), (std::vector<uint64_t>{1}));
+}
+
+// ---- is it well?
+
+TEST_F(AttachedBench, Slow) {
+    append(write_at(1));
+    Played& app = attach(0);
+    prepare({around_.ledger[0]});
+    app.take();
+    for (int i = 0; i < 8; ++i) {
+        host_->tick(now_ += kHungUs / 4);
+        for (const pb::ToApplication& m : std::exchange(app.messages, {})) {
+            if (m.has_ping()) pong(app, m.ping().id());
+        }
+    }
+    EXPECT_EQ(host_->status().state, "slow");
+    EXPECT_FALSE(healthy_);
+    accept(app, 1);
+    host_->tick(now_ += 1);
+    EXPECT_TRUE(healthy_);
+    EXPECT_EQ(host_->status().state, "healthy");
+    host_->tick(now_ += kHungUs / 4);
+    EXPECT_TRUE(healthy_) << "waiting for a verdict is no work";
+}
+
+TEST_F(AttachedBench, SilentThoughItHasNothingToDo) {
+    Played& app = attach(0);
+    host_->tick(now_ += kHungUs);
+    host_->tick(now_ += kHungUs);
+    EXPECT_EQ(host_->status().state, "hung");
+    EXPECT_FALSE(healthy_);
+    pong(app, 1);
+    host_->tick(now_ += 1);
+    EXPECT_TRUE(healthy_);
+}
+
+// ---- questions
+
+TEST_F(AttachedBench, AQueryWaitsForItsState) {
+    append(write_at(1));
+    Played& app = attach(0);
+    decide(1);
+    host_->query(Token(5), Index(1), "how many");
+    host_->flush();
+    EXPECT_EQ(app.take(), (Words{"confirm 1 write 1"}));
+    applied(app, 1, 1);
+    EXPECT_EQ(app.take(), (Words{"query 1 how many"}));
+    answer(app, 1, "three");
+    EXPECT_EQ(answers_[5], "three");
+}
+
+TEST_F(AttachedBench, AQueryIsAskedAgainOfTheNextOne) {
+    Played& app = attach(0);
+    host_->query(Token(5), Index(), "q");
+    host_->flush();
+    EXPECT_EQ(app.take(), (Words{"query 1 q"}));
+    die(app);
+    Played& after = attach(0, 101);
+    EXPECT_EQ(after.take(), (Words{"query 1 q"}));
+    answer(after, 1, "a");
+    EXPECT_EQ(answers_[5], "a");
+}
+
+TEST_F(AttachedBench, AForgottenQueryIsNotAnswered) {
+    Played& app = attach(0);
+    host_->query(Token(5), Index(), "q");
+    host_->flush();
+    app.take();
+    host_->forget(Token(5));
+    answer(app, 1, "a");
+    EXPECT_TRUE(answers_.empty());
+    EXPECT_EQ(app.detached, "");
+}
+
+TEST_F(AttachedBench, ResultsAreKeptForRepeatedRequests) {
+    options_.results = 2;
+    open();
+    for (uint64_t i = 1; i <= 5; ++i) append(write_at(i));
+    Played& app = attach(0);
+    decide(4);
+    applied(app, 1, 1, "one");
+    applied(app, 2, 1, "two");
+    applied(app, 4, 1, "four");
+    for (uint64_t i = 1; i <= 5; ++i) host_->result_of(Token(i), Index(i));
+    host_->flush();
+    EXPECT_EQ(answers_[1].substr(0, 6), "error:") << "too old";
+    EXPECT_EQ(answers_[2], "two");
+    EXPECT_EQ(answers_[3], "");
+    EXPECT_EQ(answers_[4], "four");
+    EXPECT_EQ(answers_[5].substr(0, 6), "error:") << "not applied yet";
+}
+
+TEST_F(AttachedBench, WritesAreBounded) {
+    EXPECT_TRUE(host_->check_write(std::string(options_.max_write_bytes, 'x')));
+    EXPECT_FALSE(host_->check_write(std::string(options_.max_write_bytes + 1, 'x')));
+}
+
+}  // namespace
+}  // namespace assent::test
