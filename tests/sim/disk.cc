@@ -148,15 +148,19 @@ void Disk::sync() {
         hooks_.synced(unit);
     }
     hooks_.completed(batch.back().seq);
+    if (store_->wants_next_soon()) return prepare();
     busy_ = false;
-    if (store_->wants_next_soon() && store_->wants_next()) return prepare();
     work();
 }
 
-// A step towards the next segment, if it is time.
+// A step towards the next segment, if it is time. (Asked twice, the store may say otherwise: rare branches are chosen anew.)
 void Disk::prepare() {
     busy_ = store_->wants_next();
-    if (busy_ && done([this] { return store_->prepare_next(); })) later(&Disk::work);
+    if (!busy_) {
+        if (!queue_.empty()) work();
+        return;
+    }
+    if (done([this] { return store_->prepare_next(); })) later(&Disk::work);
 }
 
 void Disk::later(void (Disk::*what)()) {
