@@ -3,7 +3,7 @@
 set -e
 cd "$(dirname "$0")"
 missing=
-for pair in autoconf:autoconf automake:automake aclocal:automake pkg-config:pkg-config; do
+for pair in autoconf:autoconf automake:automake aclocal:automake libtoolize:libtool pkg-config:pkg-config; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 if [ -n "$missing" ]; then

@@ -1,6 +1,5 @@
 #include "lib/dial.h"
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -10,6 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include "lib/resolver.h"
 
 namespace assent {
 
@@ -65,52 +66,21 @@ Dialled dial_unix(const std::string& path, Deadline deadline) {
     return d;
 }
 
-// getaddrinfo has no time limit; getaddrinfo_a has. A lookup that cannot be cancelled keeps its memory.
-struct Lookup {
-    std::string host, port;
-    addrinfo hints{};
-    gaicb request{};
-};
-
-int resolve(const std::string& host, const std::string& port, Deadline deadline, addrinfo*& found) {
-    auto lookup = std::make_unique<Lookup>();
-    lookup->host = host;
-    lookup->port = port;
-    lookup->hints.ai_socktype = SOCK_STREAM;
-    lookup->request.ar_name = lookup->host.c_str();
-    lookup->request.ar_service = lookup->port.c_str();
-    lookup->request.ar_request = &lookup->hints;
-    gaicb* list[] = {&lookup->request};
-    if (const int error = ::getaddrinfo_a(GAI_NOWAIT, list, 1, nullptr)) return error;
-    while (::gai_error(&lookup->request) == EAI_INPROGRESS) {
-        const int left = milliseconds_until(deadline);
-        if (left == 0) {
-            if (::gai_cancel(&lookup->request) != EAI_CANCELED) (void)lookup.release();
-            return EAI_AGAIN;
-        }
-        const timespec time{left / 1000, left % 1000 * 1'000'000L};
-        ::gai_suspend(list, 1, &time);
-    }
-    found = lookup->request.ar_result;
-    return ::gai_error(&lookup->request);
-}
-
 Dialled dial_tcp(const std::string& where, Deadline deadline) {
-    const size_t colon = where.rfind(':');
-    if (colon == std::string::npos || colon == 0 || colon + 1 == where.size())
-        return {Fd(), pb::USAGE, "'" + where + "' is neither the path of a socket nor HOST:PORT"};
-    std::string host = where.substr(0, colon);
-    if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-    addrinfo* found = nullptr;
-    if (const int error = resolve(host, where.substr(colon + 1), deadline, found)) {
-        if (milliseconds_until(deadline) == 0) return too_late(where);
-        return unreachable(where, ::gai_strerror(error));
+    Resolver resolver;
+    if (const std::string wrong = resolver.start(where); !wrong.empty()) return {Fd(), pb::USAGE, wrong};
+    while (resolver.busy()) {
+        const int left = milliseconds_until(deadline);
+        if (left == 0) return too_late(where);
+        resolver.wait(std::chrono::milliseconds(left));
     }
-    const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
+    if (const std::string error = resolver.error(); !error.empty()) return unreachable(where, error);
     Dialled d;
     int error = EADDRNOTAVAIL;
-    for (const addrinfo* a = found; a && error != 0 && error != ETIMEDOUT; a = a->ai_next)
-        error = connect_to(d.socket, a->ai_addr, a->ai_addrlen, deadline);
+    for (const SocketAddress& a : resolver.addresses()) {
+        error = connect_to(d.socket, reinterpret_cast<const sockaddr*>(&a.bytes), a.size, deadline);
+        if (error == 0 || error == ETIMEDOUT) break;
+    }
     if (error == ETIMEDOUT) return too_late(where);
     if (error != 0) return unreachable(where, std::strerror(error));
     const int on = 1;

@@ -9,6 +9,7 @@ include tests/unit/app.mk
 include tests/unit/daemon.mk
 include tests/unit/ctl.mk
 include tests/unit/sim.mk
+include tests/unit/lib.mk
 
 # Those in which threads meet: run with ThreadSanitizer too.
 threaded_tests = tests/unit/test_log tests/unit/test_loop tests/unit/test_ledger_thread tests/unit/test_runner tests/unit/test_corosync
