@@ -13,7 +13,8 @@
 namespace assent {
 
 struct HostHooks {
-    std::function<void(Event)> event;  // for the core; never called from inside a call of the host but flush() and tick()
+    std::function<void(Event)>
+        event;  // for the core; never called from inside a call of the host but flush() and tick()
     // All up to here is applied; the results that are not empty, in index order.
     std::function<void(Index upto, const std::vector<AppliedResult>&)> applied;
     // To query and result_of; the answer holds at `applied`.

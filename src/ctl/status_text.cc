@@ -137,7 +137,8 @@ std::string status_text(const Json& s, bool colors) {
     const Json& application = at(s, {"application"});
     text += fmt::format("application: {}, {}, applied {}\n", cell(application, {"kind"}), cell(application, {"state"}),
                         cell(application, {"applied"}));
-    if (!text_field(application, "reason").empty()) text += fmt::format("             {}\n", cell(application, {"reason"}));
+    if (!text_field(application, "reason").empty())
+        text += fmt::format("             {}\n", cell(application, {"reason"}));
     const Json& writes = at(s, {"writes"});
     text += fmt::format("writes:      {} confirmed, {} cancelled, {} unknown\n", cell(writes, {"confirmed"}),
                         cell(writes, {"cancelled"}), cell(writes, {"unknown"}));

@@ -370,7 +370,8 @@ void Group::on_attach(const net::SessionInfo& session, const pb::Attach& attach,
     if (!attached_) {
         reply.set_code(pb::BAD_CONFIGURATION);
         reply.set_reason("group " + name() + " has the application " + host_->kind() +
-                         " built in: for another one, set assent." + name() + ".application to attached in corosync.conf");
+                         " built in: for another one, set assent." + name() +
+                         ".application to attached in corosync.conf");
         return;
     }
     attached::Wire wire;

@@ -30,11 +30,11 @@ struct ClientServerOptions {
     std::string unix_group = "assent";  // who may connect besides the owner, if there is such a group
     std::optional<Address> tcp;         // port 0: the kernel chooses (tests)
     size_t max_sessions = 1024;
-    size_t max_requests = 4096;            // of one session without reply; it is not read from while it has more
-    size_t max_request_bytes = 32u << 20;  // likewise
+    size_t max_requests = 4096;                   // of one session without reply; it is not read from while it has more
+    size_t max_request_bytes = 32u << 20;         // likewise
     size_t max_frame = (2u << 20) + (64u << 10);  // from a client or an application
-    size_t reply_bytes = 128u << 20;      // waiting for a session to take them; beyond it the session is closed
-    size_t reply_bytes_pause = 8u << 20;  // with more waiting it is not read from
+    size_t reply_bytes = 128u << 20;              // waiting for a session to take them; beyond it the session is closed
+    size_t reply_bytes_pause = 8u << 20;          // with more waiting it is not read from
     int64_t hello_timeout_us = 5'000'000;
     int64_t stall_us = 30'000'000;  // a session that takes nothing of its replies for so long is closed
 };

@@ -170,9 +170,7 @@ class Application {
         pb::ClientFrame frame;
         pb::FromApplication& answer = *frame.mutable_application();
         switch (m.what_case()) {
-            case pb::ToApplication::kJoined:
-                store_.join(m.joined().cluster_high(), m.joined().cluster_low());
-                return;
+            case pb::ToApplication::kJoined: store_.join(m.joined().cluster_high(), m.joined().cluster_low()); return;
             case pb::ToApplication::kPrepare: prepare(m.prepare(), answer); break;
             case pb::ToApplication::kConfirm:
                 store_.add(m.confirm().index(), m.confirm().data());

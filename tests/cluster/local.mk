@@ -18,7 +18,8 @@ tests_cluster_assent_test_switch_SOURCES = tests/cluster/switch/main.cc \
 noinst_PROGRAMS += tests/cluster/assent-test-shim.so
 tests_cluster_assent_test_shim_so_SOURCES = tests/cluster/shim/shim.cc tests/cluster/shim/shim.h
 tests_cluster_assent_test_shim_so_CXXFLAGS = $(AM_CXXFLAGS) -fPIC
-tests_cluster_assent_test_shim_so_LDFLAGS = $(AM_LDFLAGS) -shared
+# Not by libtool, which takes -shared of a program for something else.
+tests_cluster_assent_test_shim_so_LINK = $(CXX) $(AM_CXXFLAGS) $(CXXFLAGS) $(AM_LDFLAGS) $(LDFLAGS) -shared -o $@
 
 noinst_PROGRAMS += tests/cluster/assent-test-ledger
 tests_cluster_assent_test_ledger_SOURCES = tests/cluster/ledger_dump.cc

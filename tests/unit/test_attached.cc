@@ -136,8 +136,7 @@ TEST_F(AttachedBench, NothingIsAddedForOneThatDoesNotRead) {
     EXPECT_EQ(app.take(), Words{});
     app.waiting = 0;
     host_->flush();
-    EXPECT_EQ(app.take(),
-              (Words{"confirm 1 write 1", "confirm 2 write 2", "prepare 3", "prepare 4", "query 1 q"}));
+    EXPECT_EQ(app.take(), (Words{"confirm 1 write 1", "confirm 2 write 2", "prepare 3", "prepare 4", "query 1 q"}));
 }
 
 TEST_F(AttachedBench, IsAskedOnlyWhenItHasAllVerdicts) {

@@ -420,7 +420,8 @@ TEST_F(ClientServerTest, AnApplicationThatDoesNotReadIsNotClosed) {
     pb::ToApplication m;
     m.mutable_query()->set_data(std::string(1u << 20, 'q'));
     for (int i = 0; i < 4; ++i) ASSERT_TRUE(server_->send(attached_[0], pb::ToApplication(m)));
-    const auto later = std::chrono::steady_clock::now() + std::chrono::milliseconds(1'200);  // two looks at the sessions
+    const auto later =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(1'200);  // two looks at the sessions
     ASSERT_TRUE(until([&] { return std::chrono::steady_clock::now() > later; }));
     EXPECT_TRUE(closed_.empty());
     EXPECT_GT(server_->waiting_bytes(attached_[0]), 0u);

@@ -206,9 +206,7 @@ void AttachedHost::decided(std::vector<Verdict> verdicts) {
 
 // ---- questions
 
-void AttachedHost::query(Token token, Index after, const std::string& request) {
-    questions_[token] = {after, request};
-}
+void AttachedHost::query(Token token, Index after, const std::string& request) { questions_[token] = {after, request}; }
 
 void AttachedHost::result_of(Token token, Index index) {
     const auto found = results_.find(index);

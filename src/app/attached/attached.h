@@ -27,7 +27,7 @@ struct AttachedOptions {
 
 // What it needs of the group.
 struct GroupView {
-    std::function<VerdictPair()> handed;   // Replica::handed()
+    std::function<VerdictPair()> handed;  // Replica::handed()
     std::function<Index()> first;         // of the ledger; 0: empty
     std::function<Index()> durable;       // the ledger's last durable entry
     std::function<ClusterId()> cluster;

@@ -213,8 +213,8 @@ std::string Session::take(const pb::FromApplication::QueryAnswer& said) {
     if (said.code() == pb::DONE) {
         said_.answers.push_back({token, said.data()});
     } else {
-        said_.answers.push_back({token, Error{said.reason().empty() ? "the application cannot answer this query"
-                                                                     : said.reason()}});
+        said_.answers.push_back(
+            {token, Error{said.reason().empty() ? "the application cannot answer this query" : said.reason()}});
     }
     return {};
 }

@@ -121,7 +121,7 @@ class Session {
     uint64_t unapplied_bytes_ = 0;
     std::map<Index, Asked> asked_;  // prepared, and no verdict given
     uint64_t last_ask_ = 0;
-    size_t unanswered_ = 0;            // of asked_
+    size_t unanswered_ = 0;              // of asked_
     std::map<uint64_t, Token> queries_;  // by id
     uint64_t last_query_ = 0;
     uint64_t last_ping_ = 0;
