@@ -46,8 +46,17 @@ bool names(const std::string& data, const std::string& word, const std::string& 
 
 class Store {
   public:
-    explicit Store(const std::string& path) {
-        std::ifstream in(path);
+    explicit Store(const std::string& path) : path_(path) {
+        const size_t whole = read();
+        fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+        if (fd_ < 0) fail(path);
+        if (::ftruncate(fd_, off_t(whole)) != 0) fail(path);  // a line that was not finished
+    }
+    // Bytes of whole lines. Before each Attach: another process may have had its turn with the file.
+    size_t read() {
+        applied_ = lines_ = high_ = low_ = 0;
+        waiting_.clear();
+        std::ifstream in(path_);
         std::string line;
         size_t whole = 0;
         while (std::getline(in, line) && !in.eof()) {
@@ -59,9 +68,7 @@ class Store {
                 ++lines_;
             }
         }
-        fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-        if (fd_ < 0) fail(path);
-        if (::ftruncate(fd_, off_t(whole)) != 0) fail(path);  // a line that was not finished
+        return whole;
     }
     void join(uint64_t high, uint64_t low) {
         if (high_ || !high) return;
@@ -88,6 +95,7 @@ class Store {
     uint64_t low() const { return low_; }
 
   private:
+    const std::string path_;
     int fd_ = -1;
     uint64_t applied_ = 0, lines_ = 0, high_ = 0, low_ = 0;
     std::string waiting_;
@@ -123,6 +131,7 @@ class Application {
         hello.mutable_hello()->set_program("test application");
         push(hello);
         pb::ClientFrame frame;
+        store_.read();
         pb::Attach& attach = *frame.mutable_attach();
         attach.set_group(group_);
         attach.set_applied(store_.applied());
