@@ -37,6 +37,7 @@ EXTRA_DIST += tests/cluster/bench tests/cluster/demo.py \
 	tests/cluster/test_basic.py \
 	tests/cluster/test_failover.py \
 	tests/cluster/test_hang.py \
+	tests/cluster/test_examples.py \
 	tests/cluster/test_input.py \
 	tests/cluster/test_kill.py \
 	tests/cluster/test_nemesis.py \

@@ -3,7 +3,7 @@
 import os
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
-FOLDERS = ("", "src/daemon", "src/ctl", "src/bench", "tests/cluster")
+FOLDERS = ("", "src/daemon", "src/ctl", "src/bench", "tests/cluster", "examples", "examples/port-from-cpg")
 
 
 class Build:
