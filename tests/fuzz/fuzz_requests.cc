@@ -50,6 +50,7 @@ class Around {
         h.forward = [this](NodeId to, const std::string& bytes) { return forward(to, bytes); };
         h.query = [this](uint64_t key, const std::string&) { asked_.push_back(key); };
         h.result_of = [this](uint64_t key, Index) { asked_.push_back(key); };
+        h.forget = [this](uint64_t key) { std::erase(asked_, key); };
         h.now_us = [this] { return now_us_; };
         h.status_json = [](bool) { return std::string("{}"); };
         h.master_here = [this] { return master_ == kSelf; };
@@ -117,7 +118,7 @@ class Around {
     // Of the core, to the oldest of its tokens.
     Answer answer(fuzz::Input& input) {
         const AnswerKind kind = AnswerKind(input.byte() % 8);
-        Answer a{Token(), kind, Index(input.byte()), Epoch(input.byte())};
+        Answer a{Token(), kind, Index(input.byte()), Epoch(input.byte()), {}};
         if (tokens_.empty()) return a;
         a.token = *tokens_.begin();
         tokens_.erase(tokens_.begin());
@@ -146,7 +147,7 @@ class Around {
             events_.pop_front();
             if (const auto* forget = std::get_if<event::Forget>(&e)) {
                 if (tokens_.erase(forget->token))
-                    requests_.on_answer({forget->token, AnswerKind::unknown, {}, {}}, now_us_);
+                    requests_.on_answer({forget->token, AnswerKind::unknown, {}, {}, {}}, now_us_);
             } else if (const auto* submit = std::get_if<event::Submit>(&e)) {
                 tokens_.insert(submit->token);
             } else if (const auto* read = std::get_if<event::Read>(&e)) {

@@ -68,7 +68,7 @@ std::vector<Message> messages() {
             Confirm{Epoch(3), {Index(8), Index(9)}},
             StepDown{Epoch(3)},
             Transfer{Epoch(3), NodeId(2)},
-            Ack{Epoch(3), Index(9), Index(8), {Index(9)}},
+            Ack{Epoch(3), Index(9), Index(8), {{Index(9), "no room"}}},
             Heartbeat{Epoch(3), 7, 300'000, last, {Index(8), Index(9)}},
             HeartbeatAnswer{Epoch(3), 7, true},
             Fetch{Epoch(3), {{Epoch(3), Index(5)}, {Epoch(1), Index(1)}}, last, last, 6},
