@@ -57,7 +57,7 @@ class Server {
         for (bool first = true; reader.next(bytes); first = false) {
             pb::ServerFrame frame;
             ASSENT_ASSERT(frame.ParseFromArray(bytes.data(), int(bytes.size())));
-            ASSENT_ASSERT(first ? frame.has_hello() : frame.has_reply());
+            ASSENT_ASSERT(first == frame.has_hello() && frame.what_case() != pb::ServerFrame::WHAT_NOT_SET);
         }
         ASSENT_ASSERT(reader.pending() == 0);
     }
