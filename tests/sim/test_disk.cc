@@ -34,7 +34,7 @@ class SimDisk : public ::testing::Test {
         disk_->submit(std::move(unit));
     }
     void run() {
-        while (!ended_ && schedule_.run_one(INT64_MAX)) {
+        while (!ended_ && schedule_.run_one(schedule_.now() + 60'000'000)) {
         }
     }
     void write_and_run(uint64_t from, uint64_t upto) {

@@ -210,6 +210,8 @@ class ScriptedDaemon {
     Fd listener_;
 };
 
+// `path` must outlive the model.
+assent_model_v1_data_t model_for(std::string&& path) = delete;
 inline assent_model_v1_data_t model_for(const std::string& path) {
     assent_model_v1_data_t m{};
     m.model = ASSENT_MODEL_V1;

@@ -509,19 +509,22 @@ TEST_F(LibassentClient, ABlockingCallEndsAtItsDeadline) {
 }
 
 TEST_F(LibassentClient, ArgumentsAreChecked) {
+    const std::string path = daemon.path();
+    const std::string no_path = "nothing";
+    const std::string long_path = "/" + std::string(200, 'x');
     assent_handle_t h = 0;
     assent_model_v1_data_t m{};
     const auto init = [&] { return assent_model_initialize(&h, ASSENT_MODEL_V1, &m, nullptr); };
     EXPECT_EQ(init(), CS_ERR_INVALID_PARAM);
-    m = model_for(daemon.path());
+    m = model_for(path);
     m.flags = 1;
     EXPECT_EQ(init(), CS_ERR_INVALID_PARAM);
-    m = model_for("nothing");
+    m = model_for(no_path);
     EXPECT_EQ(init(), CS_ERR_INVALID_PARAM);
-    m = model_for("/" + std::string(200, 'x'));
+    m = model_for(long_path);
     EXPECT_EQ(init(), CS_ERR_INVALID_PARAM);
     EXPECT_STRNE(assent_error_detail(), "");
-    m = model_for(daemon.path());
+    m = model_for(path);
     m.max_outstanding = 4'097;
     EXPECT_EQ(init(), CS_ERR_INVALID_PARAM);
     EXPECT_EQ(assent_initialize(nullptr, nullptr, nullptr), CS_ERR_INVALID_PARAM);
@@ -529,9 +532,7 @@ TEST_F(LibassentClient, ArgumentsAreChecked) {
     struct Later {
         assent_model_v1_data_t m;
         void* more;
-    } later{model_for(daemon.path()), nullptr};
-    const std::string path = daemon.path();
-    later.m.address = path.c_str();
+    } later{model_for(path), nullptr};
     later.m.size = sizeof later;
     EXPECT_EQ(assent_model_initialize(&h, ASSENT_MODEL_V1, &later.m, nullptr), CS_OK);
     EXPECT_EQ(assent_finalize(h), CS_OK);

@@ -242,7 +242,7 @@ class Maker {
             if (o.kind == OpKind::del) {
                 o.found = !*o.found;
             } else if (o.kind == OpKind::cas) {
-                o.swapped = !*o.swapped;
+                o.swapped = o.swapped ? !*o.swapped : below(2) == 0;
                 o.found.reset();
                 o.result.reset();
             } else {
