@@ -9,13 +9,15 @@ from .wait import wait_for
 
 
 class Process:
-    """One program (corosync, assentd) of one host. `argv` is taken at each start; output is appended to `log`."""
+    """One program (corosync, assentd) of one host. `argv` is taken at each start; output is appended to `log`. Its standard
+    input is what say() is given if it is `fed`, else nothing."""
 
-    def __init__(self, name, namespaces, argv, log, env=None):
+    def __init__(self, name, namespaces, argv, log, env=None, fed=False):
         self.name = name
         self.argv = argv
         self.log = log
         self.env = env
+        self.fed = fed
         self._namespaces = namespaces
         self._running = None
 
@@ -39,8 +41,14 @@ class Process:
         with open(self.log, "ab") as log:
             log.write(f"---- {time.strftime('%H:%M:%S')} start: {' '.join(self.argv)}\n".encode())
             log.flush()
-            self._running = subprocess.Popen(self._namespaces.command(self.argv), stdin=subprocess.DEVNULL, stdout=log,
-                                             stderr=log, start_new_session=True, env=env)
+            self._running = subprocess.Popen(self._namespaces.command(self.argv), stdout=log, stderr=log,
+                                             stdin=subprocess.PIPE if self.fed else subprocess.DEVNULL,
+                                             start_new_session=True, env=env)
+
+    def say(self, line):
+        """A line on its standard input."""
+        self._running.stdin.write(f"{line}\n".encode())
+        self._running.stdin.flush()
 
     def signal(self, number):
         self._running.send_signal(number)
