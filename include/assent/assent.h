@@ -314,8 +314,8 @@ typedef void (*assent_watch_fn_t)(assent_handle_t handle, const assent_watched_t
    CS_ERR_INVALID_PARAM  a pointer is NULL
    CS_ERR_TRY_AGAIN      the handle has 64 watches
    CS_ERR_NO_MEMORY
-   ASSENT_WATCH_ENDED has error CS_ERR_NOT_EXIST when the ledger does not go back to `from`: read the state, and watch from its
-   index on; CS_ERR_INVALID_PARAM, CS_ERR_ACCESS, CS_ERR_LIBRARY as of assent_read. */
+   ASSENT_WATCH_ENDED has error CS_ERR_NOT_EXIST (code 105) when the ledger does not go back to `from`: read the state, and
+   watch from its index on; CS_ERR_INVALID_PARAM (64, 65), CS_ERR_ACCESS (77) and CS_ERR_LIBRARY (others) as of assent_read. */
 cs_error_t assent_watch(assent_handle_t handle, uint64_t from, assent_watch_fn_t watched, void* user, uint64_t* watch);
 
 /* Ends a watch: its callback is not called any more.  CS_ERR_NOT_EXIST  there is none of this name (any more) */

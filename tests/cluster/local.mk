@@ -38,6 +38,7 @@ EXTRA_DIST += tests/cluster/bench tests/cluster/demo.py \
 	tests/cluster/test_failover.py \
 	tests/cluster/test_hang.py \
 	tests/cluster/test_examples.py \
+	tests/cluster/test_examples_killed.py \
 	tests/cluster/test_input.py \
 	tests/cluster/test_kill.py \
 	tests/cluster/test_nemesis.py \
@@ -48,3 +49,9 @@ noinst_PROGRAMS += tests/cluster/assent-test-application
 tests_cluster_assent_test_application_SOURCES = tests/cluster/application.cc
 tests_cluster_assent_test_application_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS)
 tests_cluster_assent_test_application_LDADD = src/wire/libassent_wire.a $(PROTOBUF_LIBS)
+
+# The one that tests/cluster/bench measures with.
+noinst_PROGRAMS += tests/cluster/assent-test-bench-application
+tests_cluster_assent_test_bench_application_SOURCES = tests/cluster/bench_application.c
+tests_cluster_assent_test_bench_application_CFLAGS = -std=c11 -D_GNU_SOURCE -Wall -Wextra $(ASSENT_CFLAGS)
+tests_cluster_assent_test_bench_application_LDADD = src/lib/libassent.la

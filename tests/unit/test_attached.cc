@@ -510,6 +510,32 @@ TEST_F(AttachedBench, ResultsAreKeptForRepeatedRequests) {
     EXPECT_EQ(answers_[5].substr(0, 6), "error:") << "not applied yet";
 }
 
+TEST_F(AttachedBench, MoreIsDurableIsNoOtherResult) {
+    for (uint64_t i = 1; i <= 2; ++i) append(write_at(i));
+    Played& app = attach(0);
+    decide(1);
+    applied(app, 1, 0, "one");
+    applied(app, 1, 1);
+    decide(2);
+    pb::FromApplication first, second;
+    first.mutable_applied()->set_index(2);
+    first.mutable_applied()->set_durable(1);
+    first.mutable_applied()->set_result("two");
+    second.mutable_applied()->set_index(2);
+    second.mutable_applied()->set_durable(2);
+    host_->received(app.session, first);
+    host_->received(app.session, second);
+    host_->flush();
+    ASSERT_EQ(results_.size(), 2u);
+    EXPECT_EQ(results_[0].result, "one");
+    EXPECT_EQ(results_[1].result, "two");
+    for (uint64_t i = 1; i <= 2; ++i) host_->result_of(Token(i), Index(i));
+    host_->flush();
+    EXPECT_EQ(answers_[1], "one");
+    EXPECT_EQ(answers_[2], "two");
+    EXPECT_EQ(host_->status().durable, Index(2));
+}
+
 TEST_F(AttachedBench, WritesAreBounded) {
     EXPECT_TRUE(host_->check_write(std::string(options_.max_write_bytes, 'x')));
     EXPECT_FALSE(host_->check_write(std::string(options_.max_write_bytes + 1, 'x')));

@@ -132,7 +132,9 @@ TEST_F(LibassentApplication, VerdictsAnswersAndResults) {
     EXPECT_EQ(assent_applied(handle, 11, 11, nullptr, 0), CS_OK);
     EXPECT_EQ(assent_applied(handle, 11, 10, nullptr, 0), CS_ERR_INVALID_PARAM) << "durable goes back";
     EXPECT_EQ(assent_applied(handle, 10, 10, nullptr, 0), CS_ERR_INVALID_PARAM);
-    EXPECT_EQ(peer.said(handle).applied().durable(), 11u);
+    said = peer.said(handle);
+    EXPECT_EQ(said.applied().durable(), 11u);
+    EXPECT_EQ(said.applied().result(), "") << "that more is durable is no other result";
     const std::string huge((1u << 20) + 1, 'x');
     EXPECT_EQ(assent_applied(handle, 12, 11, huge.data(), huge.size()), CS_ERR_TOO_BIG);
 }

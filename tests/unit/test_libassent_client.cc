@@ -402,6 +402,37 @@ TEST_F(LibassentClient, Watching) {
     EXPECT_EQ(assent_unwatch(handle, watch), CS_ERR_NOT_EXIST);
 }
 
+// As assent_watch(3) lists them; all others make the library ask again.
+TEST_F(LibassentClient, AWatchEndsWithTheseCodes) {
+    const std::vector<std::pair<pb::Code, cs_error_t>> ends{{pb::NO_SUCH_KEY, CS_ERR_NOT_EXIST},
+                                                            {pb::USAGE, CS_ERR_INVALID_PARAM},
+                                                            {pb::BAD_REQUEST, CS_ERR_INVALID_PARAM},
+                                                            {pb::NOT_PERMITTED, CS_ERR_ACCESS},
+                                                            {pb::OTHER_ERROR, CS_ERR_LIBRARY}};
+    const std::vector<pb::Code> passing{pb::DONE, pb::BUSY, pb::NO_MAJORITY, pb::NO_MASTER, pb::TIMED_OUT};
+    using Ended = std::pair<int32_t, cs_error_t>;
+    std::vector<Ended> seen, wanted;
+    open();
+    std::unique_ptr<Peer> peer;
+    for (const auto& [code, error] : ends) {
+        uint64_t watch = 0;
+        ASSERT_EQ(assent_watch(
+                      handle, 3,
+                      [](assent_handle_t, const assent_watched_t* w, void* user) {
+                          EXPECT_EQ(w->event, ASSENT_WATCH_ENDED);
+                          static_cast<std::vector<Ended>*>(user)->emplace_back(w->code, w->error);
+                      },
+                      &seen, &watch),
+                  CS_OK);
+        if (!peer) peer = std::make_unique<Peer>(daemon.client(handle, 11));
+        for (const pb::Code again : passing) peer->reply(peer->request(handle).id(), again, "not now");
+        peer->reply(peer->request(handle).id(), code, "for ever");
+        wanted.emplace_back(code, error);
+        EXPECT_TRUE(until(handle, [&] { return seen.size() == wanted.size(); }));
+    }
+    EXPECT_EQ(seen, wanted);
+}
+
 // ---- dispatching
 
 TEST_F(LibassentClient, DispatchModes) {
