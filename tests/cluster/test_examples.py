@@ -180,6 +180,8 @@ def test_port_before():
             wait_for(lambda: members.added(1) == 5 * LINES, 30, "the sender to be told that the lines are added")
             for node in (1, 2, 3):
                 programs.restart(node)
+            for node in (1, 2, 3):
+                wait_back(node)  # else it would lack what is sent now, too
             members.wait_stored(members.send(2, "at-the-end"), 1, 2, 3)
             assert [members.lacks(node, of_one) for node in (1, 2, 3)] == [[], of_one, of_one]
             print(f"# libcpg: of 100 lines that were called added, node 3 lacks "
