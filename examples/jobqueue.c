@@ -12,6 +12,7 @@
 #include <assent/assent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -104,7 +105,17 @@ static void set_cluster(assent_cluster_id_t cluster) {
     if (pwrite(file, &head, sizeof head, 0) != (ssize_t)sizeof head || fdatasync(file) != 0) die(path);
 }
 
-/* Does what the file says. What a crash left of the last record is overwritten: it was never said to be durable. */
+/* The name of a file is in its folder, which has a sync of its own. */
+static void sync_folder(void) {
+    char name[4096];
+    int folder;
+    snprintf(name, sizeof name, "%s", path);
+    if ((folder = open(dirname(name), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 || fsync(folder) != 0) die(path);
+    close(folder);
+}
+
+/* Does what the file says. What a crash left of the last record, a half of it or zeros, is cut off: it was never said to be
+   durable. */
 static void load_store(void) {
     char text[256], result[256];
     struct record record;
@@ -119,12 +130,13 @@ static void load_store(void) {
            record.length < sizeof text &&
            pread(file, text, record.length, end + (off_t)sizeof record) == (ssize_t)record.length) {
         text[record.length] = 0;
-        if (!understood(text)) break;
+        if (strlen(text) != record.length || !understood(text)) break;
         apply(record.index, text, result, sizeof result);
         applied = record.index;
         end += (off_t)(sizeof record + record.length);
     }
     if (ftruncate(file, end) != 0 || fsync(file) != 0) die(path);
+    sync_folder();
     durable = applied;
 }
 

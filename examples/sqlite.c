@@ -10,6 +10,7 @@
  */
 #include <assent/assent.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <poll.h>
 #include <sqlite3.h>
 #include <stdint.h>
@@ -74,6 +75,16 @@ static void keep(const char *name, uint64_t value) {
     own(sql);
 }
 
+/* The name of a file is in its folder, which has a sync of its own. */
+static void sync_folder(void) {
+    char name[4096];
+    int folder;
+    snprintf(name, sizeof name, "%s", path);
+    if ((folder = open(dirname(name), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 || fsync(folder) != 0)
+        die(path, "its folder cannot be synced");
+    close(folder);
+}
+
 static void open_database(void) {
     static const char *const changing[] = {"random", "randomblob", "date", "time", "datetime", "julianday", "strftime",
                                            "unixepoch", "current_date", "current_time", "current_timestamp"};
@@ -81,6 +92,7 @@ static void open_database(void) {
     if (sqlite3_open(path, &db) != SQLITE_OK) die(path, sqlite3_errmsg(db));
     own("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
         "CREATE TABLE IF NOT EXISTS assent (name TEXT PRIMARY KEY, value INTEGER)");
+    sync_folder();
     for (i = 0; i < sizeof changing / sizeof changing[0]; ++i)
         sqlite3_create_function(db, changing[i], -1, SQLITE_UTF8, NULL, differs, NULL, NULL);
     sqlite3_set_authorizer(db, authorize, NULL);

@@ -6,6 +6,8 @@
  * Stop it, kill it, kill assentd or the host: each FILE ends with the same lines, and what was answered "added" is in all.
  */
 #include <assent/assent.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +25,9 @@ static void die(const char *what) {
 
 /* A line of FILE is its index and the text; the first is the cluster. What a crash left of the last one is cut off. */
 static void load(const char *path) {
-    char line[512];
+    char line[512], name[4096];
     long whole = 0;
+    int folder;
     if (!(store = fopen(path, "a+"))) exit(64);
     rewind(store);
     while (fgets(line, sizeof line, store) && strchr(line, '\n')) {
@@ -36,6 +39,9 @@ static void load(const char *path) {
         whole = ftell(store);
     }
     if (ftruncate(fileno(store), whole) != 0 || fsync(fileno(store)) != 0) die(path);
+    snprintf(name, sizeof name, "%s", path);
+    if ((folder = open(dirname(name), O_RDONLY)) < 0 || fsync(folder) != 0) die(path); /* FILE's name is in it */
+    close(folder);
 }
 
 /* New: the application is asked, and what it says counts. */

@@ -1,19 +1,15 @@
 """The programs of examples/ and the Python binding on real clusters: the library, the daemon, their own stores.
 
-ASSENT_EXAMPLES_SECONDS says how long the loops with kill -9 go on (10).
+test_examples_killed.py has them under kill -9.
 """
 
 import asyncio
 import json
-import os
-import random
-import time
 
 from assentcluster import Cluster, example, wait_for
 from assentcluster.testing import limit
 
 LINES = 20
-SECONDS = int(os.environ.get("ASSENT_EXAMPLES_SECONDS", "10"))
 
 
 def whole(path: str) -> bytes:
@@ -65,39 +61,6 @@ def test_sqlite():
         assert sqlite.client(cluster[3], "write", "UPDATE t SET v = v + 10").returncode == 0
         rows = {host.node: sqlite.client(host, "read", "SELECT k, v FROM t ORDER BY k").stdout for host in cluster}
         assert set(rows.values()) == {"1|11\n2|12\n3|13\n"}, str(rows)
-
-
-@limit(SECONDS + 300)
-def test_jobqueue_killed():
-    """kill -9 of applications, daemons and hosts while jobs are added: what was confirmed is in every queue, once."""
-    with example.attached_cluster() as cluster, example.jobqueue(cluster) as queue:
-        cluster.start()
-        queue.wait_healthy()
-        chance = random.Random(1)
-        confirmed: list[str] = []
-        number = 0
-        end = time.monotonic() + SECONDS
-        while time.monotonic() < end:
-            host = cluster[chance.randint(1, 3)]
-            victim = cluster[chance.randint(1, 3)]
-            what = chance.choice(["application", "daemon", "both"])
-            if what != "daemon":
-                queue.of[victim.node].kill()
-            if what != "application":
-                victim.daemon.kill()
-            for _ in range(3):
-                number += 1
-                text = f"job {number}."
-                if queue.client(host, "add", text).returncode == 0:
-                    confirmed.append(text)
-            if what != "application":
-                victim.daemon.start()
-            if what != "daemon":
-                queue.restart(victim.node)
-        assert confirmed, "nothing was confirmed"
-        store = queue.same_stores(whole)
-        for text in confirmed:
-            assert store.count(text.encode()) == 1, f"{text} is there {store.count(text.encode())} times"
 
 
 # ---- port-from-cpg: the same play for the program on libcpg and for that on libassent

@@ -60,22 +60,22 @@ class Applications:
             return [line for line in log if line.startswith("{") and line.endswith("\n")]
 
 
-def threads_of(pid):
-    """Sums over the threads of a process: seconds on a CPU and waiting for one, switches, write calls and bytes written."""
+def spent_by(pids):
+    """Sums over the threads of processes: milliseconds on a CPU and waiting for one, switches, and write calls of those
+    threads that write to a disk. Such a thread of assentd is the ledger's: for each batch one pwrite with its fdatasync, and
+    one write that wakes the loop."""
     total = defaultdict(float)
-    for task in os.listdir(f"/proc/{pid}/task"):
-        folder = f"/proc/{pid}/task/{task}"
+    for folder in (f"/proc/{pid}/task/{task}" for pid in pids for task in os.listdir(f"/proc/{pid}/task")):
         with open(f"{folder}/schedstat") as file:
             ran, waited, _ = file.read().split()
-        total["ran"] += int(ran) / 1e9
-        total["waited"] += int(waited) / 1e9
+        total["ms on a CPU"] += int(ran) / 1e6
+        total["ms waiting for one"] += int(waited) / 1e6
         with open(f"{folder}/status") as file:
             total["switches"] += sum(int(line.split()[1]) for line in file if "ctxt_switches" in line)
         with open(f"{folder}/io") as file:
             io = dict(line.split(": ") for line in file)
-        if int(io["write_bytes"]):  # the ledger's thread (RocksDB writes when a memtable is full, rarely)
-            total["ledger writes"] += int(io["syscw"])
-        total["bytes"] += int(io["write_bytes"])
+        if int(io["write_bytes"]):
+            total["disk writes"] += int(io["syscw"])
     return total
 
 
@@ -88,28 +88,25 @@ def measure(cluster, applications, kind, outstanding, seconds):
     host = wait_for(master, 60, f"group {kind} to have a master")
     if kind != "kv":
         applications.report(kind, host.node)
-    processes = [each.daemon.pid for each in cluster]
-    processes += [applications.of[kind, each.node].pid for each in cluster] if kind != "kv" else []
-    before = [threads_of(pid) for pid in processes]
+    processes = {"daemons": [each.daemon.pid for each in cluster],
+                 "applications": [applications.of[kind, each.node].pid for each in cluster] if kind != "kv" else []}
+    before = {name: spent_by(pids) for name, pids in processes.items()}
     answer = host.run(cluster.build.program("assent-bench"), "put", "-g", kind, "-n", str(outstanding), "-d", str(seconds),
                       "-w", "1", "-o", "json", timeout=seconds + 60)
     told = json.loads(answer.stdout)
-    after = [threads_of(pid) for pid in processes]
-    spent = defaultdict(float)
-    for one, other in zip(before, after):
-        for name in other:
-            spent[name] += other[name] - one[name]
-    writes = told["operations"] * (seconds + 1) / seconds  # what was done while warming up was counted with the rest
     found = {"master": host.node, "writes/s": told["per_second"], "p50 ms": told["puts"]["latency_us"]["p50"] / 1000,
              "p99 ms": told["puts"]["latency_us"]["p99"] / 1000, "errors": sum(told["errors"].values())}
-    for name, value in spent.items():
-        found[f"{name}/write"] = value / writes
-    latency = host.ctl("status", group=kind).json["latency"]
-    found.update({f"daemon {name}": value for name, value in latency.items()})
+    writes = told["operations"] * (seconds + 1) / seconds  # what was done while warming up counts with the rest
+    for name, pids in processes.items():
+        for what, value in spent_by(pids).items():
+            found[f"{name}: {what}/write"] = round((value - before[name][what]) / writes, 4)
+    found["ledger batches/write/node"] = round(found["daemons: disk writes/write"] / 2 / len(cluster), 3)
+    keys = host.run("corosync-cmapctl", f"runtime.assent.{kind}.latency.").stdout.splitlines()
+    found.update({f"{key.split('.')[-1].split()[0][:-3]} ms": int(key.split("= ")[1]) / 1000 for key in keys})
     if kind != "kv":
         report = applications.report(kind, host.node)
-        found["writes/round"] = report["writes"] / max(report["rounds"], 1)
-        found["syncs/write"] = report["syncs"] / max(report["writes"], 1)
+        found["application: writes/round"] = round(report["writes"] / max(report["rounds"], 1), 1)
+        found["application: syncs/write"] = round(report["syncs"] / max(report["writes"], 1), 3)
         found["prepare to confirm p50 ms"] = report["prepare_to_confirm_us"]["p50"] / 1000
         found["prepare to confirm p99 ms"] = report["prepare_to_confirm_us"]["p99"] / 1000
     return found
@@ -118,20 +115,36 @@ def measure(cluster, applications, kind, outstanding, seconds):
 def compare(rounds, seconds, numbers, **conf):
     """Prints each run as a line of JSON, then the medians and the ratios to kv of the same round."""
     runs = defaultdict(list)
-    with Cluster(assent=CONF, **conf) as cluster, Applications(cluster) as applications:
-        cluster.start()
+    # A token that is not lost because the machine does something else: that would measure elections.
+    with Cluster(assent=CONF, token=5000, **conf) as cluster, Applications(cluster) as applications:
+        cluster.start(deadline=60)
         for _ in range(rounds):
             for outstanding in numbers:
                 for kind in KINDS:
                     run = measure(cluster, applications, kind, outstanding, seconds)
                     runs[outstanding, kind].append(run)
                     print(json.dumps({"outstanding": outstanding, "kind": kind, **run}), flush=True)
-    print("outstanding  application  writes/s  p50 ms  p99 ms  | of kv: writes/s  p50  p99")
+    report(runs, numbers)
+
+
+def report(runs, numbers):
+    """Two tables in Markdown: how much and how fast, and where it goes."""
+    def middle(outstanding, kind, name):
+        return statistics.median(run.get(name, 0) for run in runs[outstanding, kind])
+
+    print("\n| outstanding | application | writes/s | p50 ms | p99 ms | writes/s of kv | p50 of kv | p99 of kv |"
+          "\n|---|---|---|---|---|---|---|---|")
     for outstanding in numbers:
         for kind in KINDS:
-            own, kv = runs[outstanding, kind], runs[outstanding, "kv"]
-            middle = [statistics.median(run[name] for run in own) for name in ("writes/s", "p50 ms", "p99 ms")]
-            ratios = [statistics.median(run[name] / other[name] for run, other in zip(own, kv))
-                      for name in ("writes/s", "p50 ms", "p99 ms")]
-            print(f"{outstanding:11}  {kind:11}  {middle[0]:8.0f}  {middle[1]:6.2f}  {middle[2]:6.1f}  |"
-                  + "".join(f"  {ratio:4.2f}" for ratio in ratios))
+            pairs = list(zip(runs[outstanding, kind], runs[outstanding, "kv"]))
+            ratios = [statistics.median(run[name] / kv[name] for run, kv in pairs) for name in ("writes/s", "p50 ms", "p99 ms")]
+            print(f"| {outstanding} | {kind} | {middle(outstanding, kind, 'writes/s'):.0f} | "
+                  f"{middle(outstanding, kind, 'p50 ms'):.1f} | {middle(outstanding, kind, 'p99 ms'):.1f} | "
+                  + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |")
+    names = ["ledger batches/write/node", "daemons: ms on a CPU/write", "applications: ms on a CPU/write",
+             "daemons: switches/write", "applications: switches/write", "application: writes/round",
+             "prepare to confirm p50 ms"]
+    print("\n| outstanding | application | " + " | ".join(names) + " |\n|" + "---|" * (len(names) + 2))
+    for outstanding in numbers:
+        for kind in KINDS:
+            print(f"| {outstanding} | {kind} | " + " | ".join(f"{middle(outstanding, kind, name):.3g}" for name in names) + " |")
