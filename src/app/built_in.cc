@@ -1,8 +1,13 @@
 #include "app/built_in.h"
 
+#include "base/log.h"
+
 namespace assent {
 
 namespace {
+
+constexpr uint64_t kMostInHand = 16 << 20;  // bytes; the rest waits in the ledger
+constexpr int64_t kRetryUs = 1'000'000;
 
 // A cancelled write only moves the applied index.
 EntryPtr nothing_at(const Entry& entry) {
@@ -15,18 +20,33 @@ EntryPtr nothing_at(const Entry& entry) {
 
 }  // namespace
 
-BuiltIn::BuiltIn(Loop& loop, std::unique_ptr<Application> application, int64_t hung_us, HostHooks hooks)
-    : loop_(loop), hung_us_(hung_us), hooks_(std::move(hooks)), runner_(std::move(application), RunnerOptions()),
+BuiltIn::BuiltIn(Loop& loop, std::unique_ptr<Application> application, int64_t hung_us,
+                 std::function<VerdictPair()> handed, HostHooks hooks, LedgerPieces::ReadFn read)
+    : loop_(loop), hung_us_(hung_us), hooks_(std::move(hooks)), handed_(std::move(handed)),
+      runner_(std::move(application), RunnerOptions()),
+      feed_(handed_(), attached::FeedOptions(),
+            {std::move(read), [&loop](std::function<void()> fn) { loop.post(std::move(fn)); }, [this] { pump(); }}),
       applied_(runner_.application().durable_applied()) {
+    feed_.restart(next(applied_));
     loop_.add_fd(runner_.event_fd(), Priority::high, EPOLLIN, [this](uint32_t) { on_news(); });
 }
 
 BuiltIn::~BuiltIn() { loop_.del_fd(runner_.event_fd()); }
 
 void BuiltIn::decided(std::vector<Verdict> verdicts) {
+    feed_.add(std::move(verdicts), handed_());
+    pump();
+}
+
+// As much as there is room for.
+void BuiltIn::pump() {
+    uint64_t bytes = runner_.backlog_bytes();
     std::vector<EntryPtr> entries;
-    entries.reserve(verdicts.size());
-    for (Verdict& v : verdicts) entries.push_back(v.cancel ? nothing_at(*v.entry) : std::move(v.entry));
+    for (const Verdict* v = feed_.front(); v && bytes < kMostInHand; v = feed_.front()) {
+        bytes += weight(*v->entry);
+        entries.push_back(v->cancel ? nothing_at(*v->entry) : v->entry);
+        feed_.pop();
+    }
     runner_.apply(std::move(entries));
 }
 
@@ -37,11 +57,18 @@ void BuiltIn::on_news() {
         hooks_.event(event::Applied{applied_});
         hooks_.applied(applied_, done.results);
     }
+    pump();
     for (const AppAnswer& a : done.answers) hooks_.answered(a.token, a.answer, a.applied);
 }
 
 // An application that has had the same work in hand for too long is not accepting anything.
 void BuiltIn::tick(int64_t now_us) {
+    if (!feed_.trouble().empty() && now_us - retry_us_ >= kRetryUs) {
+        retry_us_ = now_us;
+        ASSENT_ERROR("entries for the application %s cannot be read: %s", kind(), feed_.trouble().c_str());
+        feed_.retry();
+        pump();
+    }
     const int64_t oldest = runner_.oldest_pending_us();
     const bool healthy = oldest == 0 || now_us - oldest < hung_us_;
     if (healthy == healthy_) return;
@@ -52,7 +79,12 @@ void BuiltIn::tick(int64_t now_us) {
 HostStatus BuiltIn::status() const {
     HostStatus s;
     s.durable = runner_.application().durable_applied();
-    if (healthy_) return s;
+    if (healthy_ && feed_.trouble().empty()) return s;
+    if (healthy_) {
+        s.state = "failed";
+        s.reason = "entries for the application cannot be read: " + feed_.trouble();
+        return s;
+    }
     s.state = "hung";
     s.reason = "the application has not finished what it has in hand for too long";
     return s;

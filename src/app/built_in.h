@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "app/attached/feed.h"
 #include "app/host.h"
 #include "app/runner.h"
 #include "base/loop.h"
@@ -11,8 +12,10 @@ namespace assent {
 
 class BuiltIn : public Host {
   public:
-    // It counts as hung when it has had the same work in hand for `hung_us`.
-    BuiltIn(Loop& loop, std::unique_ptr<Application> application, int64_t hung_us, HostHooks hooks);
+    // It counts as hung when it has had the same work in hand for `hung_us`. `handed`: Replica::handed(); what it has not
+    // applied of that it gets from the ledger.
+    BuiltIn(Loop& loop, std::unique_ptr<Application> application, int64_t hung_us, std::function<VerdictPair()> handed,
+            HostHooks hooks, LedgerPieces::ReadFn read);
     ~BuiltIn() override;
 
     const char* kind() const override { return runner_.application().kind(); }
@@ -30,13 +33,17 @@ class BuiltIn : public Host {
     HostStatus status() const override;
 
   private:
+    void pump();
     void on_news();
 
     Loop& loop_;
     const int64_t hung_us_;
     const HostHooks hooks_;
+    const std::function<VerdictPair()> handed_;
     ApplicationRunner runner_;
+    attached::VerdictFeed feed_;
     Index applied_;
+    int64_t retry_us_ = 0;
     bool healthy_ = true;
 };
 

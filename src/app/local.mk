@@ -9,6 +9,7 @@ src_app_libassent_app_a_SOURCES = \
 	src/app/attached/session.cc src/app/attached/session.h \
 	src/app/built_in.cc src/app/built_in.h \
 	src/app/host.h \
+	src/app/ledger_pieces.cc src/app/ledger_pieces.h \
 	src/app/runner.cc src/app/runner.h
 
 # Requests and answers of the kv application, for clients: no RocksDB here.

@@ -189,6 +189,7 @@ Printed run(const Options& given, Context& context) {
         case Verb::members: return run_json(options, context, session);
         case Verb::write:
         case Verb::read: return run_opaque(options, input, session);
+        case Verb::watch: break;  // a session of its own: run_watch()
     }
     return print_failure(Exit::usage, "", options);
 }

@@ -10,6 +10,7 @@ src_ctl_libassent_ctl_a_SOURCES = \
 	src/ctl/output.cc src/ctl/output.h \
 	src/ctl/session.cc src/ctl/session.h \
 	src/ctl/status_text.cc src/ctl/status_text.h \
+	src/ctl/watch.cc src/ctl/watch.h \
 	src/version.h
 
 bin_PROGRAMS += src/ctl/assentctl
@@ -19,6 +20,7 @@ src_ctl_assentctl_LDADD = \
 	src/ctl/libassent_ctl.a \
 	src/lib/libassent_client.a \
 	src/app/libassent_kvrequests.a \
+	src/app/libassent_kvmachine.a \
 	src/net/libassent_net.a \
 	src/wire/libassent_wire.a \
 	src/base/libassent_base.a \

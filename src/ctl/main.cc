@@ -10,6 +10,7 @@
 
 #include "ctl/commands.h"
 #include "ctl/daemon_channel.h"
+#include "ctl/watch.h"
 
 namespace {
 
@@ -72,6 +73,11 @@ int main(int argc, char** argv) {
     const Options& options = parsed.options;
     TimePoint deadline =
         began + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.seconds));
+    if (options.verb == Verb::watch) {
+        const Printed printed = run_watch(options, options.seconds_given ? deadline : TimePoint::max(),
+                                          [](const std::string& text) { return write_all(STDOUT_FILENO, text); });
+        return print(static_cast<int>(printed.code), printed.out, printed.err);
+    }
     DaemonChannel channel(options.socket, needs_client_id(options.verb) ? options.group : "");
     Context context{channel, deadline, wants_colors(options),
                     [deadline] { return read_all(STDIN_FILENO, deadline, kMaxInput); }};

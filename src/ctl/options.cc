@@ -69,6 +69,7 @@ struct Tree {
     std::string level = "master";
     std::string cas_first;
     CLI::Option* cas_second = nullptr;
+    CLI::Option* seconds_option = nullptr;
     std::map<CLI::App*, Verb> verbs;
 
     CLI::App* verb(Verb which, const char* name, const char* help) {
@@ -115,10 +116,9 @@ void Tree::add_global() {
         ->check(one_of({"text", "json"}))
         ->capture_default_str()
         ->type_name("text|json");
-    app.add_option("-t,--timeout", options.seconds, "time limit for the whole command, in seconds; fractions too")
-        ->check(seconds())
-        ->default_str("5")
-        ->type_name("SECONDS");
+    seconds_option =
+        app.add_option("-t,--timeout", options.seconds, "time limit for the whole command, in seconds; fractions too");
+    seconds_option->check(seconds())->default_str("5")->type_name("SECONDS");
     app.add_option("--color", color, "colors in text")
         ->check(one_of({"auto", "always", "never"}))
         ->capture_default_str()
@@ -167,6 +167,15 @@ void Tree::add_kv() {
     scan->add_flag("--keys-only", options.keys_only, "without the values");
     add_level(scan);
 
+    CLI::App* watch =
+        verb(Verb::watch, "watch", "print confirmed writes to keys that begin with PREFIX, as they come; -t ends it");
+    watch->add_option("PREFIX", options.key)->type_name("");
+    watch->add_option("--from", options.from, "from this index on; without it, from now on")
+        ->check(positive())
+        ->type_name("INDEX");
+    watch->add_option("--limit", options.limit, "end after so many")->check(positive())->type_name("N");
+    watch->add_flag("--raw", options.raw, "any application: each write as it is, not as one of the kv application");
+
     CLI::App* cas = verb(Verb::cas, "cas", "set a key to NEW if it is OLD now");
     cas->add_option("KEY", options.key)->required()->type_name("");
     cas->add_option("OLD", cas_first, "with --create this is NEW; \"-\": standard input")->required()->type_name("");
@@ -179,6 +188,7 @@ void Tree::finish() {
     for (const auto& [sub, which] : verbs) {
         if (sub->parsed() && sub->get_subcommands().empty()) options.verb = which;
     }
+    options.seconds_given = seconds_option->count() > 0;
     options.local = level == "local";
     options.form = form == "json" ? Form::json : Form::text;
     options.color = color == "always" ? Color::always : color == "never" ? Color::never : Color::automatic;

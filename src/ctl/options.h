@@ -7,7 +7,7 @@
 
 namespace assent::ctl {
 
-enum class Verb { status, put, get, del, scan, cas, write, read, outcome, master, move_master, members };
+enum class Verb { status, put, get, del, scan, cas, write, read, outcome, master, move_master, members, watch };
 enum class Form { text, json };
 enum class Color { automatic, always, never };
 
@@ -16,17 +16,19 @@ struct Options {
     std::string group = "kv";
     Form form = Form::text;
     double seconds = 5;  // for the whole command
+    bool seconds_given = false;
     Color color = Color::automatic;
 
     Verb verb = Verb::status;
-    std::string key;        // prefix of a scan
+    std::string key;        // prefix of a scan or watch
     std::string value;      // of put; the new one of cas
     std::string old_value;  // of cas
     bool create = false;    // cas: the key must not exist yet
     bool remove = false;    // cas: delete the key
     bool raw = false;
     bool keys_only = false;
-    uint64_t limit = 0;  // of scan; 0: everything
+    uint64_t limit = 0;  // of scan and watch; 0: everything
+    uint64_t from = 0;   // of watch; 0: from now on
     bool local = false;  // --level local
     std::string client;  // of outcome, as text
     uint64_t sequence = 0;

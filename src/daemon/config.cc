@@ -147,7 +147,7 @@ const Keys<DaemonConfig>& keys() {
         {"heartbeat_ms", number(&DaemonConfig::heartbeat_ms, 10, 10'000)},
         {"master_timeout_ms", number(&DaemonConfig::master_timeout_ms, 100, 120'000)},
         {"request_timeout_ms", number(&DaemonConfig::request_timeout_ms, 100, 600'000)},
-        {"max_write_bytes", bytes(&DaemonConfig::max_write_bytes, kKiB, 8 * kMiB)},
+        {"max_write_bytes", bytes(&DaemonConfig::max_write_bytes, kKiB, 2 * kMiB)},
         {"ledger_segment_bytes", bytes(&DaemonConfig::ledger_segment_bytes, kMiB, kGiB)},
         {"ledger_retain_bytes", bytes(&DaemonConfig::ledger_retain_bytes, kMiB, 1024 * kGiB)},
         {"ledger_quota_bytes", bytes(&DaemonConfig::ledger_quota_bytes, 16 * kMiB, 16384 * kGiB)},

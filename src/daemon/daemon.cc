@@ -67,6 +67,7 @@ net::ClientServer::Handlers Daemon::local_handlers() {
         const auto found = applications_.find(s);
         if (found != applications_.end()) found->second->on_application(s, m);
     };
+    h.on_more = [this](net::SessionId s, const pb::ClientFrame& frame) { on_more(s, frame); };
     return h;
 }
 
@@ -145,6 +146,7 @@ void Daemon::open_groups() {
             on_request(remote, std::move(r));
         };
         handlers.on_closed = [this](net::SessionId s) { on_closed(s | kRemote); };
+        handlers.on_more = [this](net::SessionId s, const pb::ClientFrame& frame) { on_more(s | kRemote, frame); };
         remote_ = std::make_unique<net::ClientServer>(loop_, remote, handlers);
     }
     for (const GroupConfig& g : config_->groups) {
@@ -182,7 +184,16 @@ GroupPorts Daemon::ports() {
         return links_->send(to, kind, std::move(bytes));
     };
     p.tell = [this](uint64_t session, pb::ToApplication&& message) { server_->send(session, std::move(message)); };
-    p.waiting_bytes = [this](uint64_t session) { return server_->waiting_bytes(session); };
+    p.waiting_bytes = [this](uint64_t session) {
+        return session & kRemote ? remote_->waiting_bytes(session & ~kRemote) : server_->waiting_bytes(session);
+    };
+    p.more = [this](uint64_t session, uint64_t request, const pb::ServerFrame& frame) {
+        if (session & kRemote) {
+            remote_->send(session & ~kRemote, request, frame);
+        } else {
+            server_->send(session, request, frame);
+        }
+    };
     p.detach = [this](uint64_t session, pb::Code code, const std::string& reason) {
         applications_.erase(session);
         server_->close(session, code, reason);
@@ -263,6 +274,11 @@ void Daemon::on_request(const net::SessionInfo& session, pb::Request&& request) 
     } else {
         g->on_request(session.id, std::move(request));
     }
+}
+
+// A session's ids are its own, so one group alone knows the request.
+void Daemon::on_more(net::SessionId session, const pb::ClientFrame& frame) {
+    for (auto& [name, group] : groups_) group->on_more(session, frame);
 }
 
 void Daemon::on_attach(const net::SessionInfo& session, const pb::Attach& attach, pb::AttachReply& reply) {

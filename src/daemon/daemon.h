@@ -40,6 +40,7 @@ class Daemon {
     void on_hello(const net::SessionInfo& session, const pb::Hello& hello, pb::HelloReply& reply);
     void on_request(const net::SessionInfo& session, pb::Request&& request);
     void on_closed(net::SessionId session);
+    void on_more(net::SessionId session, const pb::ClientFrame& frame);
     void on_attach(const net::SessionInfo& session, const pb::Attach& attach, pb::AttachReply& reply);
     net::ClientServer::Handlers local_handlers();
     GroupPorts ports();

@@ -82,19 +82,15 @@ Group::Group(Loop& loop, Corosync& corosync, ledger::Env& env, const GroupOption
     // An attached application says later what it has applied.
     const Index applied = built_in ? built_in->durable_applied() : Index();
     Recovered recovered(core, opened.state, opened.mark, applied);
-    VerdictReader unapplied(applied);
-    ledger_->for_each([&](const EntryPtr& e) {
-        recovered.add(e);
-        if (built_in) unapplied.add(e);
-    });
+    ledger_->for_each([&](const EntryPtr& e) { recovered.add(e); });
     recovered.finish();
-    const VerdictPair handed = recovered.decided();
     replica_ = std::make_unique<Replica>(core, std::move(recovered));
     requests_ = std::make_unique<Requests>(options_.node, name(), options_.request_timeout_us, request_hooks());
+    watches_ = std::make_unique<Watches>(replica_->handed(), WatchOptions(), watch_hooks());
     if (built_in) {
-        host_ = std::make_unique<BuiltIn>(loop_, std::move(built_in), options_.core.master_timeout_us, host_hooks());
-        unapplied.announce(handed);
-        host_->decided(unapplied.take());
+        host_ = std::make_unique<BuiltIn>(
+            loop_, std::move(built_in), options_.core.master_timeout_us, [this] { return replica_->handed(); },
+            host_hooks(), ledger_reader());
     } else {
         make_attached();
     }
@@ -166,7 +162,10 @@ void Group::perform(Update&& u) {
     for (Outgoing& out : u.messages) send(std::move(out));
     if (u.withdraw_from) host_->withdraw(u.withdraw_from);
     if (!u.prepare.empty()) host_->prepare(std::move(u.prepare));
-    if (!u.verdicts.empty()) host_->decided(std::move(u.verdicts));
+    if (!u.verdicts.empty()) {
+        watches_->add(u.verdicts, replica_->handed());
+        host_->decided(std::move(u.verdicts));
+    }
     for (const Serve& s : u.serve) serve(s);
     for (const std::string& line : u.decisions) ASSENT_NOTICE("group %s: %s", name().c_str(), line.c_str());
     for (const Answer& a : u.answers) requests_->on_answer(a, raw_now_us());
@@ -212,6 +211,7 @@ void Group::arm(int64_t deadline_us) {
 
 // What the batch collected goes out: proposals, and with them everything that waits for company.
 void Group::on_batch_end() {
+    watches_->flush();
     host_->flush();
     if (!events_.empty()) drain();
     if (!dirty_) return;
@@ -237,6 +237,7 @@ void Group::on_ledger() {
 
 void Group::watch() {
     host_->tick(raw_now_us());
+    watches_->tick();
     if (leaving_ && !replica_->is_master()) std::exchange(leaving_, nullptr)();
     watch_timer_ = loop_.timer_once(Host::kTickUs, [this] { watch(); });
 }
@@ -277,12 +278,19 @@ void Group::on_forwarded(NodeId from, const pb::Forwarded& forwarded) {
 }
 
 void Group::on_request(uint64_t session, pb::Request&& request) {
+    if (request.has_watch()) return watches_->begin(session, request);
     uint64_t id = request.id();
     requests_->submit({Origin::Kind::client, session, id}, std::move(request), raw_now_us());
     dirty_ = true;
 }
 
+void Group::on_more(uint64_t session, const pb::ClientFrame& frame) {
+    if (frame.has_watch_taken()) watches_->taken(session, frame.watch_taken());
+    if (frame.has_watch_stop()) watches_->stop(session, frame.watch_stop());
+}
+
 void Group::on_session_closed(uint64_t session) {
+    watches_->on_session_closed(session);
     if (attached_) attached_->closed(session);
     requests_->on_session_closed(session);
 }
@@ -328,6 +336,29 @@ RequestHooks Group::request_hooks() {
     return h;
 }
 
+LedgerPieces::ReadFn Group::ledger_reader() {
+    return [this](Index from, Index upto, uint64_t max_bytes) { return ledger_->read(from, upto, max_bytes); };
+}
+
+WatchHooks Group::watch_hooks() {
+    WatchHooks h;
+    h.send = [this](uint64_t session, pb::Watched&& watched) {
+        pb::ServerFrame frame;
+        *frame.mutable_watched() = std::move(watched);
+        ports_.more(session, frame.watched().id(), frame);
+    };
+    h.reply = [this](uint64_t session, const pb::Reply& reply) {
+        ports_.reply({Origin::Kind::client, session, reply.id()}, reply);
+    };
+    h.waiting_bytes = ports_.waiting_bytes;
+    h.first = [this] { return replica_->view().last.index ? Index(1) : Index(); };
+    h.durable = [this] { return replica_->view().durable; };
+    h.read = ledger_reader();
+    h.post = [this](std::function<void()> fn) { loop_.post(std::move(fn)); };
+    h.again = [this] { loop_.defer([] {}); };
+    return h;
+}
+
 // ---- the application
 
 HostHooks Group::host_hooks() {
@@ -357,7 +388,7 @@ void Group::make_attached() {
     group.cluster = [this] { return cluster(); };
     group.now_us = raw_now_us;
     attached::FeedHooks feed;
-    feed.read = [this](Index from, Index upto, uint64_t max_bytes) { return ledger_->read(from, upto, max_bytes); };
+    feed.read = ledger_reader();
     feed.post = [this](std::function<void()> fn) { loop_.post(std::move(fn)); };
     feed.more = [] {};  // the end of this batch looks
     auto host = std::make_unique<attached::AttachedHost>(std::move(o), std::move(group), host_hooks(), std::move(feed),

@@ -17,6 +17,7 @@
 #include "corosync/corosync.h"
 #include "daemon/requests.h"
 #include "daemon/status.h"
+#include "daemon/watches.h"
 #include "ledger/ledger.h"
 #include "net/client_server.h"
 #include "net/links.h"
@@ -40,9 +41,11 @@ struct GroupOptions {
 struct GroupPorts {
     std::function<void(const Origin&, const pb::Reply&)> reply;
     std::function<bool(NodeId, net::FrameKind, std::string)> send;
-    // To an attached application: a message, what waits to be read by it, and the end of its session.
-    std::function<void(uint64_t session, pb::ToApplication&&)> tell;
+    // What a client's request brings before its reply, and what waits to be read by it.
+    std::function<void(uint64_t session, uint64_t request, const pb::ServerFrame&)> more;
     std::function<size_t(uint64_t session)> waiting_bytes;
+    // To an attached application: a message, and the end of its session.
+    std::function<void(uint64_t session, pb::ToApplication&&)> tell;
     std::function<void(uint64_t session, pb::Code, const std::string& reason)> detach;
 };
 
@@ -65,6 +68,8 @@ class Group {
     void on_message(wire::Envelope&& envelope);
     void on_forwarded(NodeId from, const pb::Forwarded& forwarded);
     void on_request(uint64_t session, pb::Request&& request);
+    // What a client says to a request of its own that may be one to this group.
+    void on_more(uint64_t session, const pb::ClientFrame& frame);
     void on_session_closed(uint64_t session);
     // An application attaches: fills in the answer; on_attached() when it is on its way.
     void on_attach(const net::SessionInfo& session, const pb::Attach& attach, pb::AttachReply& reply);
@@ -91,6 +96,8 @@ class Group {
     void make_attached();
     HostHooks host_hooks();
     RequestHooks request_hooks();
+    LedgerPieces::ReadFn ledger_reader();
+    WatchHooks watch_hooks();
     GroupStatus status() const;
     std::string status_json(bool members_only) const;
 
@@ -106,6 +113,7 @@ class Group {
 #endif
     Cpg* cpg_ = nullptr;
     std::unique_ptr<Requests> requests_;
+    std::unique_ptr<Watches> watches_;
     Cluster cluster_;
 
     std::deque<Event> events_;

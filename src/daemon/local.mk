@@ -4,7 +4,8 @@ src_daemon_libassent_daemon_a_SOURCES = \
 	src/daemon/conf_file.cc \
 	src/daemon/config.cc src/daemon/config.h \
 	src/daemon/requests.cc src/daemon/requests.h \
-	src/daemon/status.cc src/daemon/status.h
+	src/daemon/status.cc src/daemon/status.h \
+	src/daemon/watches.cc src/daemon/watches.h
 
 sbin_PROGRAMS += src/daemon/assentd
 src_daemon_assentd_CPPFLAGS = $(AM_CPPFLAGS) $(QB_CFLAGS) $(PROTOBUF_CFLAGS)

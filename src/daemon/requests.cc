@@ -60,7 +60,7 @@ std::string Requests::malformed(const pb::Request& request) const {
     } else if (request.has_outcome() && (request.outcome().client().random() == 0 || !request.outcome().sequence())) {
         return "an outcome is asked for by client and sequence, both above 0";
     } else if (request.what_case() == pb::Request::WHAT_NOT_SET || request.has_watch()) {
-        return "the request asks for nothing this version knows";
+        return "the request asks for nothing that is done for another node, or nothing this version knows";
     }
     return {};
 }

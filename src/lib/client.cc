@@ -115,6 +115,8 @@ Result<bool> Client::read_frames() {
                 lost("the daemon closed the session: " + frame.reply().reason());
             else
                 arrived(std::move(*frame.mutable_reply()));
+        } else if (on_frame_ && greeted_) {
+            on_frame_(frame);
         } else {
             lost("the daemon sent what this client does not understand");
         }
@@ -170,6 +172,11 @@ bool Client::wait(Deadline deadline) {
         if (!arrived_.empty()) return true;
         if (waiting_.empty() || !poll_until(deadline)) return false;
     }
+}
+
+bool Client::step(Deadline deadline) {
+    if (!pump()) return false;
+    return arrived_.empty() ? poll_until(deadline) && pump() : true;
 }
 
 bool Client::take(pb::Reply& reply) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -59,6 +60,13 @@ class Client {
     Result<bool> pump();
     // Waits until take() has something, then true; or the deadline, or nothing is outstanding.
     bool wait(Deadline deadline);
+    // What comes before a reply (Watched, chunks of a snapshot) is given to `fn`; without one it would end the session.
+    void on_frame(std::function<void(const pb::ServerFrame&)> fn) { on_frame_ = std::move(fn); }
+    // Queues what belongs to a request under way.
+    void push(const pb::ClientFrame& frame) { out_.push("", frame.SerializeAsString()); }
+    // Waits until something has come, or some of what is queued has left, and works on it. False: the deadline, or the
+    // session is lost.
+    bool step(Deadline deadline);
     // The next reply, in order of arrival.
     bool take(pb::Reply& reply);
 
@@ -89,6 +97,7 @@ class Client {
     std::set<uint64_t> unanswered_;  // sequences whose outcome is still wanted
     std::unordered_map<uint64_t, Waiting> waiting_;
     std::deque<pb::Reply> arrived_;
+    std::function<void(const pb::ServerFrame&)> on_frame_;
 };
 
 }  // namespace assent

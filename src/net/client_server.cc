@@ -59,6 +59,17 @@ SessionInfo describe(SessionId id, int fd, const std::optional<Address>& from) {
     return info;
 }
 
+// The request that a frame has more for.
+std::optional<uint64_t> more_of(const pb::ClientFrame& frame) {
+    switch (frame.what_case()) {
+        case pb::ClientFrame::kWatchTaken: return frame.watch_taken().id();
+        case pb::ClientFrame::kWatchStop: return frame.watch_stop().id();
+        case pb::ClientFrame::kSnapshotChunk: return frame.snapshot_chunk().id();
+        case pb::ClientFrame::kSnapshotTaken: return frame.snapshot_taken().id();
+        default: return std::nullopt;
+    }
+}
+
 }  // namespace
 
 struct ClientServer::Session {
@@ -138,6 +149,10 @@ void ClientServer::received(SessionId id, std::string_view bytes) {
 
 void ClientServer::from_client(Session& session, pb::ClientFrame& frame, size_t bytes) {
     if (frame.has_attach()) return attach(session, frame.attach());
+    if (const std::optional<uint64_t> request = more_of(frame); request && handlers_.on_more) {
+        if (session.requests.contains(*request)) handlers_.on_more(session.info.id, frame);
+        return;
+    }
     if (!frame.has_request())
         return refuse(session, pb::BAD_REQUEST, "a frame holds no request that this daemon knows");
     requested(session, std::move(*frame.mutable_request()), bytes);
@@ -215,12 +230,22 @@ bool ClientServer::reply(SessionId id, pb::Reply reply) {
 bool ClientServer::send(SessionId id, pb::ToApplication&& message) {
     const auto it = sessions_.find(id);
     if (it == sessions_.end() || !it->second->application) return false;
-    if (!it->second->stream->push("", encoded(std::move(message)))) {
+    return queue(*it->second, encoded(std::move(message)));
+}
+
+bool ClientServer::send(SessionId id, uint64_t request, const pb::ServerFrame& frame) {
+    const auto it = sessions_.find(id);
+    if (it == sessions_.end() || !it->second->requests.contains(request)) return false;
+    return queue(*it->second, frame.SerializeAsString());
+}
+
+bool ClientServer::queue(Session& session, std::string frame) {
+    if (!session.stream->push("", std::move(frame))) {
         // Not at once: whoever sends has not counted on its end.
-        loop_.defer([this, id] { close(id, pb::BUSY, "the application does not take what it is sent"); });
+        loop_.defer([this, id = session.info.id] { close(id, pb::BUSY, "it does not take what it is sent"); });
         return false;
     }
-    mark(*it->second);
+    mark(session);
     return true;
 }
 

@@ -61,6 +61,9 @@ class ClientServer {
     using AttachFn = std::function<void(const SessionInfo&, const pb::Attach&, pb::AttachReply&)>;
     using AttachedFn = std::function<void(SessionId)>;
     using ApplicationFn = std::function<void(SessionId, const pb::FromApplication&)>;
+    // What a client says to a request of its own that has no reply yet (WatchTaken, SnapshotChunk, …). If there is no such
+    // request (any more) it does not come.
+    using MoreFn = std::function<void(SessionId, const pb::ClientFrame&)>;
     // The session, whose HELLO had been answered, is gone, and whatever it still waits for with it.
     using ClosedFn = std::function<void(SessionId)>;
     struct Handlers {
@@ -70,6 +73,7 @@ class ClientServer {
         AttachFn on_attach;  // none: nobody may attach here
         AttachedFn on_attached;
         ApplicationFn on_application;
+        MoreFn on_more;
     };
 
     // Throws Failure when it cannot listen.
@@ -82,6 +86,8 @@ class ClientServer {
     bool reply(SessionId session, pb::Reply reply);
     // Queues a message for an application. False: the session is gone.
     bool send(SessionId session, pb::ToApplication&& message);
+    // Queues what a request brings before its reply. False: the session is gone, or has no such request outstanding.
+    bool send(SessionId session, uint64_t request, const pb::ServerFrame& frame);
     // Bytes queued for the session.
     size_t waiting_bytes(SessionId session) const;
     // Writes what was queued: the replies of one batch leave together.
@@ -106,6 +112,7 @@ class ClientServer {
     void greeted(Session& session, const pb::Hello& hello);
     void requested(Session& session, pb::Request&& request, size_t bytes);
     void attach(Session& session, const pb::Attach& attach);
+    bool queue(Session& session, std::string frame);
     void from_client(Session& session, pb::ClientFrame& frame, size_t bytes);
     void refuse(Session& session, pb::Code code, const std::string& reason);
     void leave(Session& session);

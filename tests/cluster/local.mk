@@ -42,6 +42,7 @@ EXTRA_DIST += tests/cluster/bench tests/cluster/demo.py \
 	tests/cluster/test_input.py \
 	tests/cluster/test_kill.py \
 	tests/cluster/test_nemesis.py \
+	tests/cluster/test_watch.py \
 	tests/cluster/nemesis
 
 # An attached application of the cluster tests.

@@ -1,10 +1,12 @@
 check_PROGRAMS += tests/unit/test_daemon
-tests_unit_test_daemon_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit $(PROTOBUF_CFLAGS)
+tests_unit_test_daemon_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit $(PROTOBUF_CFLAGS) $(QB_CFLAGS)
 tests_unit_test_daemon_SOURCES = \
+	tests/unit/attached_support.h \
 	tests/unit/requests_support.h \
 	tests/unit/test_requests.cc \
 	tests/unit/test_requests_peer.cc \
 	tests/unit/test_requests_read.cc \
-	tests/unit/test_status.cc
-tests_unit_test_daemon_LDADD = src/daemon/libassent_daemon.a src/wire/libassent_wire.a src/core/libassent_core.a \
-	$(PROTOBUF_LIBS) $(GTEST_LIBS)
+	tests/unit/test_status.cc \
+	tests/unit/test_watches.cc
+tests_unit_test_daemon_LDADD = src/daemon/libassent_daemon.a src/app/libassent_app.a src/wire/libassent_wire.a \
+	src/core/libassent_core.a src/base/libassent_base.a $(PROTOBUF_LIBS) $(QB_LIBS) $(GTEST_LIBS)

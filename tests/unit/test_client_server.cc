@@ -68,6 +68,7 @@ class ClientServerTest : public testing::Test {
     bool refuse_attach_ = false;
     std::vector<SessionId> attached_;
     std::vector<pb::FromApplication> said_;
+    std::vector<pb::ClientFrame> more_;
 
     ClientServerOptions options() const {
         ClientServerOptions o;
@@ -95,6 +96,7 @@ class ClientServerTest : public testing::Test {
         };
         handlers.on_attached = [this](SessionId id) { attached_.push_back(id); };
         handlers.on_application = [this](SessionId, const pb::FromApplication& m) { said_.push_back(m); };
+        handlers.on_more = [this](SessionId, const pb::ClientFrame& frame) { more_.push_back(frame); };
         server_ = std::make_unique<ClientServer>(loop_, options, handlers);
     }
     bool until(const std::function<bool()>& done) {
@@ -155,6 +157,29 @@ TEST_F(ClientServerTest, AnswersInAnyOrder) {
     EXPECT_TRUE(server_->reply(id, reply_to(2)));
     FrameReader reader(1'000);
     for (uint64_t expected : {3, 1, 2}) EXPECT_EQ(receive(fd, reader).reply().id(), expected);
+}
+
+// What belongs to a request goes to and fro until its reply, and not longer.
+TEST_F(ClientServerTest, ARequestMayHaveMore) {
+    serve(options());
+    const Fd fd = session();
+    pb::ClientFrame taken;
+    taken.mutable_watch_taken()->set_id(4);
+    send(fd, write_frame(4) + framed(taken));
+    ASSERT_TRUE(until([&] { return more_.size() == 1; }));
+    const SessionId id = requests_[0].first;
+    pb::ServerFrame watched;
+    watched.mutable_watched()->set_id(4);
+    EXPECT_TRUE(server_->send(id, 4, watched));
+    EXPECT_FALSE(server_->send(id, 5, watched)) << "never asked";
+    EXPECT_TRUE(server_->reply(id, reply_to(4)));
+    EXPECT_FALSE(server_->send(id, 4, watched)) << "answered";
+    FrameReader reader(1'000);
+    EXPECT_TRUE(receive(fd, reader).has_watched());
+    EXPECT_TRUE(receive(fd, reader).has_reply());
+    send(fd, framed(taken) + write_frame(6));
+    ASSERT_TRUE(until([&] { return requests_.size() == 2; }));
+    EXPECT_EQ(more_.size(), 1u) << "it came too late, which is no fault";
 }
 
 TEST_F(ClientServerTest, TellsWhenASessionCloses) {

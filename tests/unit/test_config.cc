@@ -103,7 +103,7 @@ TEST(DaemonConfig, ValuesOutsideTheirRangeAreNamedWithIt) {
         {"heartbeat_ms", "9"},
         {"master_timeout_ms", "99"},
         {"request_timeout_ms", "99999999999999999999"},
-        {"max_write_bytes", "9M"},
+        {"max_write_bytes", "2049k"},
         {"max_write_bytes", "M"},
         {"max_write_bytes", "18446744073709551615G"},
         {"ledger_segment_bytes", "1k"},

@@ -2,8 +2,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "app/kv/kv_requests.h"
 #include "base/fd.h"
 #include "ctl/commands.h"
+#include "ctl/watch.h"
 #include "ctl_support.h"
 #include "proto/kv.pb.h"
 
@@ -141,6 +143,46 @@ TEST_F(CtlCommands, AnotherApplicationsAnswerIsNoKey) {
     EXPECT_EQ(run({"get", "k"}).code, Exit::error);
     channel.will(pb::DONE, "", 12, "\xff\xff");
     EXPECT_EQ(run({"cas", "k", "1", "2"}).code, Exit::unknown);
+}
+
+// ---- watch
+
+std::string watched(const std::string& data, std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "watch");
+    const Parsed parsed = parse_options(std::move(arguments));
+    EXPECT_TRUE(parsed.go_on) << parsed.text;
+    pb::WatchedWrite write;
+    write.set_index(12);
+    write.set_data(data);
+    return watched_line(write, parsed.options);
+}
+
+TEST(CtlWatch, OneLineForEachWrite) {
+    EXPECT_EQ(watched(kv::encode_put("app/a", "1\t2"), {}), "12\tput\tapp/a\t1\\t2\n");
+    EXPECT_EQ(watched(kv::encode_del("a"), {}), "12\tdel\ta\n");
+    EXPECT_EQ(watched(kv::encode_cas("a", "1", "2"), {}), "12\tcas\ta\t1\t2\n");
+    EXPECT_EQ(watched(kv::encode_cas("a", "1", {}), {"-o", "json"}),
+              "{\"schema\":1,\"index\":12,\"write\":\"cas\",\"key\":\"a\",\"old\":\"1\",\"value\":null}\n");
+}
+
+TEST(CtlWatch, APrefixAndOtherApplications) {
+    EXPECT_EQ(watched(kv::encode_put("app/a", "1"), {"app/b"}), "");
+    EXPECT_EQ(watched(kv::encode_put("app", "1"), {"app/"}), "");
+    EXPECT_NE(watched(kv::encode_put("app/b", "1"), {"app/b"}), "");
+    EXPECT_EQ(watched("insert", {"a"}), "");
+    EXPECT_EQ(watched("insert", {}), "12\tinsert\n");
+    EXPECT_EQ(watched("\xff", {"--raw", "-o", "json"}), "{\"schema\":1,\"index\":12,\"data_b64\":\"/w==\"}\n");
+}
+
+TEST(CtlWatch, Options) {
+    Parsed parsed = parse_options({"-t", "3", "watch", "--from", "7", "--limit", "2", "app/"});
+    ASSERT_TRUE(parsed.go_on) << parsed.text;
+    EXPECT_EQ(parsed.options.verb, Verb::watch);
+    EXPECT_TRUE(parsed.options.seconds_given);
+    EXPECT_EQ(parsed.options.from, 7u);
+    EXPECT_EQ(parsed.options.limit, 2u);
+    EXPECT_FALSE(parse_options({"watch"}).options.seconds_given);
+    EXPECT_EQ(parse_options({"watch", "--from", "0"}).exit_code, 64);
 }
 
 TEST(CtlInput, EndLimitAndTime) {

@@ -5,16 +5,8 @@
 namespace assent::attached {
 
 VerdictFeed::VerdictFeed(const VerdictPair& handed, const FeedOptions& options, FeedHooks hooks)
-    : options_(options), hooks_(std::move(hooks)), handed_(handed) {}
-
-VerdictFeed::~VerdictFeed() {
-    {
-        const std::lock_guard guard(mutex_);
-        stop_ = true;
-    }
-    wake_.notify_one();
-    if (thread_.joinable()) thread_.join();
-}
+    : options_(options), more_(std::move(hooks.more)), handed_(handed),
+      pieces_(std::move(hooks.read), std::move(hooks.post)) {}
 
 void VerdictFeed::add(std::vector<Verdict> verdicts, const VerdictPair& handed) {
     handed_ = handed;
@@ -50,62 +42,19 @@ void VerdictFeed::pop() {
     if (!ready_.empty()) ready_.pop_front();
 }
 
-// ---- reading
-
 void VerdictFeed::ask_for(Index upto) {
     reading_ = true;
-    const std::lock_guard guard(mutex_);
-    todo_ = Job{next_, upto, handed_, ++job_};
-    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
-    wake_.notify_one();
+    const uint64_t job = ++job_;
+    pieces_.ask(next_, upto, handed_, options_.read_bytes,
+                [this, job](LedgerPieces::Piece piece) { finished(job, std::move(piece)); });
 }
 
-void VerdictFeed::run() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-        wake_.wait(lock, [this] { return stop_ || todo_; });
-        if (stop_) return;
-        const Job job = *std::exchange(todo_, std::nullopt);
-        lock.unlock();
-        hooks_.post([this, alive = std::weak_ptr(alive_), number = job.number, readings = carry_out(job)]() mutable {
-            if (alive.lock()) finished(number, std::move(readings));
-        });
-        lock.lock();
-    }
-}
-
-// Some verdicts from job.from on; reads no more than what it takes to know them.
-VerdictFeed::Readings VerdictFeed::carry_out(const Job& job) {
-    if (!reader_ || next(reader_->decided()) != job.from) {
-        reader_.emplace(prior(job.from));
-        read_at_ = job.from;
-    }
-    reader_->announce(job.handed);
-    Readings readings;
-    for (readings.verdicts = reader_->take(); readings.verdicts.empty(); readings.verdicts = reader_->take()) {
-        auto entries = hooks_.read(read_at_, job.handed.stored, options_.read_bytes);
-        if (!entries || entries->empty()) {
-            reader_.reset();
-            readings.trouble = entries ? "the ledger has no entry " + std::to_string(read_at_.value) : entries.error();
-            return readings;
-        }
-        for (const EntryPtr& e : *entries) reader_->add(e);
-        read_at_ = next(entries->back()->index);
-    }
-    // From there on the window has them.
-    while (!readings.verdicts.empty() && readings.verdicts.back().entry->index > job.upto) {
-        readings.verdicts.pop_back();
-        reader_.reset();
-    }
-    return readings;
-}
-
-void VerdictFeed::finished(uint64_t number, Readings readings) {
-    if (number != job_) return;
+void VerdictFeed::finished(uint64_t job, LedgerPieces::Piece piece) {
+    if (job != job_) return;
     reading_ = false;
-    trouble_ = std::move(readings.trouble);
-    for (Verdict& v : readings.verdicts) ready_.push_back(std::move(v));
-    hooks_.more();
+    trouble_ = std::move(piece.trouble);
+    for (Verdict& v : piece.verdicts) ready_.push_back(std::move(v));
+    more_();
 }
 
 }  // namespace assent::attached
