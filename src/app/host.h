@@ -19,6 +19,10 @@ struct HostHooks {
     std::function<void(Index upto, const std::vector<AppliedResult>&)> applied;
     // To query and result_of; the answer holds at `applied`.
     std::function<void(Token, const Result<std::string>&, Index applied)> answered;
+    // What an attached application says of its state with exactly what is up to this index.
+    std::function<void(Index, uint64_t digest)> digest;
+    // An attached application has another store now: it begins anew, or from a snapshot.
+    std::function<void()> store_replaced;
 };
 
 struct HostStatus {

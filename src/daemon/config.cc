@@ -170,6 +170,12 @@ bool take_priority(GroupConfig& g, const std::string& text) {
     return value && *value <= 1000;
 }
 
+bool take_digest_every(GroupConfig& g, const std::string& text) {
+    const auto value = to_number(text);
+    g.digest_every = uint32_t(value.value_or(0));
+    return value && *value <= 1'000'000'000;
+}
+
 const Keys<GroupConfig>& group_keys() {
     static const Keys<GroupConfig> all = {
         {"application",
@@ -180,6 +186,7 @@ const Keys<GroupConfig>& group_keys() {
           }}},
         {"user", {"the name of a user", take_user}},
         {"priority", {"a number from 0 to 1000", take_priority}},
+        {"digest_every", {"a number from 0 to 1000000000", take_digest_every}},
     };
     return all;
 }

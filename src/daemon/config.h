@@ -17,8 +17,9 @@ enum class AckPath : uint8_t { automatic, cpg };
 struct GroupConfig {
     std::string name;
     ApplicationKind application = ApplicationKind::kv;
-    std::string user;       // whose process may attach as the application; empty: the daemon's
-    uint32_t priority = 0;  // greater goes first among candidates as complete
+    std::string user;              // whose process may attach as the application; empty: the daemon's
+    uint32_t priority = 0;         // greater goes first among candidates as complete
+    uint32_t digest_every = 4096;  // entries between two comparisons of what attached applications have; 0: none
     bool operator==(const GroupConfig&) const = default;
 };
 

@@ -165,6 +165,7 @@ void Daemon::open_groups() {
         o.core.ack_by_cpg = config_->ack_path == AckPath::cpg;
         o.attached = g.application == ApplicationKind::attached;
         o.user = g.user;
+        o.digest_every = g.digest_every;
         groups_[g.name] = std::make_unique<Group>(loop_, *corosync_, env_, o, ports());
         groups_[g.name]->on_quorum(quorate_);
         ASSENT_NOTICE("group %s is open", g.name.c_str());

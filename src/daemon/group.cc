@@ -1,6 +1,9 @@
 #include "daemon/group.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <fstream>
 #include <random>
 
 #ifdef ASSENT_WITH_ROCKSDB
@@ -85,6 +88,7 @@ Group::Group(Loop& loop, Corosync& corosync, ledger::Env& env, const GroupOption
     ledger_->for_each([&](const EntryPtr& e) { recovered.add(e); });
     recovered.finish();
     replica_ = std::make_unique<Replica>(core, std::move(recovered));
+    last_ballot_ = opened.state.ballot;
     requests_ = std::make_unique<Requests>(options_.node, name(), options_.request_timeout_us, request_hooks());
     watches_ = std::make_unique<Watches>(replica_->handed(), WatchOptions(), watch_hooks());
     if (built_in) {
@@ -158,6 +162,7 @@ void Group::drain() {
 }
 
 void Group::perform(Update&& u) {
+    const Epoch ballot = u.persist && u.persist->state ? u.persist->state->ballot : last_ballot_;
     if (u.persist) ledger_->submit(std::move(*u.persist));
     for (Outgoing& out : u.messages) send(std::move(out));
     if (u.withdraw_from) host_->withdraw(u.withdraw_from);
@@ -170,11 +175,18 @@ void Group::perform(Update&& u) {
     for (const std::string& line : u.decisions) ASSENT_NOTICE("group %s: %s", name().c_str(), line.c_str());
     for (const Answer& a : u.answers) requests_->on_answer(a, raw_now_us());
     arm(u.deadline_us);
-    NodeId master = replica_->master();
-    if (master != last_master_) {
-        last_master_ = master;
-        on_master_change();
-    }
+    note_master(ballot);
+}
+
+// The same master in a higher epoch is another mastership: the application is told.
+void Group::note_master(Epoch ballot) {
+    const NodeId master = replica_->master();
+    const bool here = replica_->is_master();
+    if (master == last_master_ && here == was_master_ && ballot == last_ballot_) return;
+    last_master_ = master;
+    was_master_ = here;
+    last_ballot_ = ballot;
+    on_master_change();
 }
 
 void Group::send(Outgoing&& out) {
@@ -243,7 +255,7 @@ void Group::watch() {
 }
 
 void Group::on_master_change() {
-    if (attached_) attached_->set_role(replica_->is_master(), replica_->view().state.ballot);
+    if (attached_) attached_->set_role(was_master_, last_ballot_);
     requests_->on_surroundings(raw_now_us());
 }
 
@@ -261,8 +273,11 @@ void Group::on_quorum(bool quorate) { run(event::Quorum{quorate}); }
 void Group::on_links(const std::vector<NodeId>& up) {
     std::vector<NodeId> gone;
     std::set_difference(links_.begin(), links_.end(), up.begin(), up.end(), std::back_inserter(gone));
+    std::vector<NodeId> come;
+    std::set_difference(up.begin(), up.end(), links_.begin(), links_.end(), std::back_inserter(come));
     links_ = up;
     run(event::Links{up});
+    if (digests_) digests_->tell(come);
     for (NodeId n : gone) requests_->on_link_down(n, raw_now_us());
     requests_->on_surroundings(raw_now_us());
     dirty_ = true;
@@ -273,6 +288,10 @@ void Group::on_message(wire::Envelope&& envelope) {
 }
 
 void Group::on_forwarded(NodeId from, const pb::Forwarded& forwarded) {
+    if (forwarded.digests_size()) {
+        if (digests_) digests_->heard(from, forwarded);
+        return;
+    }
     requests_->on_forwarded(from, forwarded, raw_now_us());
     dirty_ = true;
 }
@@ -372,7 +391,34 @@ HostHooks Group::host_hooks() {
         requests_->on_application(token.value, answer, applied);
         dirty_ = true;
     };
+    h.digest = [this](Index index, uint64_t digest) { digests_->said(index, digest); };
+    h.store_replaced = [this] {
+        digests_->forget();
+        ::unlink(diverged_file().c_str());
+    };
     return h;
+}
+
+void Group::make_digests() {
+    DigestHooks h;
+    h.send = [this](NodeId to, const pb::Forwarded& forwarded) {
+        ports_.send(to, net::FrameKind::forward, forwarded.SerializeAsString());
+    };
+    h.peers = [this] { return links_; };
+    h.config = [this] { return view().config; };
+    h.diverged = [this](Index, const std::string& why) { on_diverged(why); };
+    digests_ = std::make_unique<Digests>(name(), options_.node, std::move(h));
+    std::string why;
+    if (std::ifstream file(diverged_file()); std::getline(file, why)) attached_->set_diverged(why);
+}
+
+// Kept over a restart of the daemon. Not synced: after a power loss the next digest tells it again.
+void Group::on_diverged(const std::string& why) {
+    std::ofstream file(diverged_file());
+    file << why << std::endl;
+    if (!file) ASSENT_WARNING("group %s: cannot write %s", name().c_str(), diverged_file().c_str());
+    attached_->set_diverged(why);
+    dirty_ = true;
 }
 
 void Group::make_attached() {
@@ -381,6 +427,7 @@ void Group::make_attached() {
     o.user = options_.user;
     o.max_write_bytes = options_.max_write_bytes;
     o.hung_us = options_.core.master_timeout_us;
+    o.session.digest_every = options_.digest_every;
     attached::GroupView group;
     group.handed = [this] { return replica_->handed(); };
     group.first = [this] { return replica_->view().last.index ? Index(1) : Index(); };
@@ -395,6 +442,7 @@ void Group::make_attached() {
                                                          ports_.detach);
     attached_ = host.get();
     host_ = std::move(host);
+    make_digests();
 }
 
 void Group::on_attach(const net::SessionInfo& session, const pb::Attach& attach, pb::AttachReply& reply) {

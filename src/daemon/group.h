@@ -15,6 +15,7 @@
 #include "core/invariants.h"
 #include "core/replica.h"
 #include "corosync/corosync.h"
+#include "daemon/digests.h"
 #include "daemon/requests.h"
 #include "daemon/status.h"
 #include "daemon/watches.h"
@@ -30,6 +31,7 @@ struct GroupOptions {
     std::string state_dir;  // of this group; exists
     bool attached = false;  // the application is a process of its own
     std::string user;       // whose it is; empty: the daemon's
+    uint64_t digest_every = 0;
     NodeId node;
     uint64_t ledger_segment_bytes = 64ull << 20;
     uint64_t max_write_bytes = 1 << 20;
@@ -92,8 +94,12 @@ class Group {
     void on_batch_end();
     void arm(int64_t deadline_us);
     void watch();
+    void note_master(Epoch ballot);
     void on_master_change();
     void make_attached();
+    void make_digests();
+    void on_diverged(const std::string& why);
+    std::string diverged_file() const { return options_.state_dir + "/diverged"; }
     HostHooks host_hooks();
     RequestHooks request_hooks();
     LedgerPieces::ReadFn ledger_reader();
@@ -114,6 +120,7 @@ class Group {
     Cpg* cpg_ = nullptr;
     std::unique_ptr<Requests> requests_;
     std::unique_ptr<Watches> watches_;
+    std::unique_ptr<Digests> digests_;  // of an attached application
     Cluster cluster_;
 
     std::deque<Event> events_;
@@ -125,6 +132,8 @@ class Group {
     Loop::TimerId tick_timer_ = 0;
     Loop::TimerId watch_timer_ = 0;
     NodeId last_master_;
+    Epoch last_ballot_;
+    bool was_master_ = false;
     std::vector<NodeId> links_;
     std::function<void()> leaving_;
     LatencyWindow write_latency_;

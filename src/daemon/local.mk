@@ -3,6 +3,7 @@ src_daemon_libassent_daemon_a_CPPFLAGS = $(AM_CPPFLAGS) $(QB_CFLAGS) $(PROTOBUF_
 src_daemon_libassent_daemon_a_SOURCES = \
 	src/daemon/conf_file.cc \
 	src/daemon/config.cc src/daemon/config.h \
+	src/daemon/digests.cc src/daemon/digests.h \
 	src/daemon/requests.cc src/daemon/requests.h \
 	src/daemon/status.cc src/daemon/status.h \
 	src/daemon/watches.cc src/daemon/watches.h

@@ -4,7 +4,8 @@
 //   assent-test-application SOCKET GROUP NODE FILE [MAX_PENDING]
 //
 // What is written says how it behaves: "reject@1,3 …" is rejected on nodes 1 and 3, "die@2 …" kills it on node 2 when it is
-// asked. Ends with 3 when it is told that a person has to do something.
+// asked, "lie@3 …" is stored as something else on node 3 if it was asked about it in this run. Ends with 3 when it is told
+// that a person has to do something.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -55,6 +56,7 @@ class Store {
     // Bytes of whole lines. Before each Attach: another process may have had its turn with the file.
     size_t read() {
         applied_ = lines_ = high_ = low_ = 0;
+        digest_ = kFnvBasis;
         waiting_.clear();
         std::ifstream in(path_);
         std::string line;
@@ -64,6 +66,7 @@ class Store {
             if (line.compare(0, 8, "cluster ") == 0) {
                 std::sscanf(line.c_str(), "cluster %lx %lx", &high_, &low_);
             } else {
+                mix(line);
                 applied_ = std::strtoull(line.c_str(), nullptr, 10);
                 ++lines_;
             }
@@ -81,7 +84,9 @@ class Store {
     void add(uint64_t index, const std::string& text) {
         applied_ = index;
         ++lines_;
-        waiting_ += std::to_string(index) + "\t" + text + "\n";
+        const std::string line = std::to_string(index) + "\t" + text;
+        mix(line);
+        waiting_ += line + "\n";
     }
     void sync() {
         if (waiting_.empty()) return;
@@ -89,14 +94,22 @@ class Store {
         if (::fdatasync(fd_) != 0) fail("fdatasync");
         waiting_.clear();
     }
+    // Of all that was added, or read.
+    uint64_t digest() const { return digest_; }
     uint64_t applied() const { return applied_; }
     uint64_t lines() const { return lines_; }
     uint64_t high() const { return high_; }
     uint64_t low() const { return low_; }
 
   private:
+    static constexpr uint64_t kFnvBasis = 0xcbf29ce484222325;
+    void mix(const std::string& line) {
+        for (const char c : line + "\n") digest_ = (digest_ ^ uint8_t(c)) * 0x100000001b3;
+    }
+
     const std::string path_;
     int fd_ = -1;
+    uint64_t digest_ = kFnvBasis;
     uint64_t applied_ = 0, lines_ = 0, high_ = 0, low_ = 0;
     std::string waiting_;
 };
@@ -139,6 +152,7 @@ class Application {
         attach.set_cluster_high(store_.high());
         attach.set_cluster_low(store_.low());
         attach.set_max_pending(max_pending_);
+        attach.set_digests(true);
         push(frame);
         return true;
     }
@@ -182,7 +196,7 @@ class Application {
             case pb::ToApplication::kJoined: store_.join(m.joined().cluster_high(), m.joined().cluster_low()); return;
             case pb::ToApplication::kPrepare: prepare(m.prepare(), answer); break;
             case pb::ToApplication::kConfirm:
-                store_.add(m.confirm().index(), m.confirm().data());
+                store_.add(m.confirm().index(), stored(m.confirm()));
                 answer.mutable_applied()->set_index(m.confirm().index());
                 answer.mutable_applied()->set_durable(m.confirm().index());
                 answer.mutable_applied()->set_result("line " + std::to_string(store_.lines()));
@@ -191,6 +205,10 @@ class Application {
             case pb::ToApplication::kQuery:
                 answer.mutable_answer()->set_id(m.query().id());
                 answer.mutable_answer()->set_data(std::to_string(store_.lines()));
+                break;
+            case pb::ToApplication::kDigest:
+                answer.mutable_digest()->set_index(m.digest().index());
+                answer.mutable_digest()->set_value(store_.digest());
                 break;
             case pb::ToApplication::kPing: answer.mutable_pong()->set_id(m.ping().id()); break;
             case pb::ToApplication::kDetach:
@@ -202,7 +220,12 @@ class Application {
         push(frame);
     }
 
+    std::string stored(const pb::ToApplication::Confirm& c) const {
+        return names(c.data(), "lie", node_) && c.index() <= asked_ ? "a lie" : c.data();
+    }
+
     void prepare(const pb::ToApplication::Prepare& p, pb::FromApplication& answer) {
+        asked_ = p.index();
         if (names(p.data(), "die", node_)) {
             print("dies of " + std::to_string(p.index()));
             std::_Exit(9);
@@ -236,6 +259,7 @@ class Application {
     const std::string path_, group_, node_;
     Store store_;
     const uint32_t max_pending_;
+    uint64_t asked_ = 0;
     int fd_ = -1;
     std::string in_, out_;
 };

@@ -68,8 +68,8 @@ class Applications:
         wait_for(lambda: self.state(node) == state, 15, f"the application of node {node} to be {state}")
 
 
-def attached_cluster(**more) -> Cluster:
-    return Cluster(assent="groups: kv\nkv {\napplication: attached\n}", **more)
+def attached_cluster(keys: str = "", **more) -> Cluster:
+    return Cluster(assent=f"groups: kv\nkv {{\napplication: attached\n{keys}}}", **more)
 
 
 def write(host, data: str, timeout: float = 8):
@@ -195,6 +195,37 @@ def test_dies_of_a_write():
         texts = [text for _, text in applications.check_same()]
         assert texts[0] == "before" and texts[-1] == "after" and len(texts) == 3, texts
         assert re.match("!.*died 3 times", texts[1]), texts
+
+
+@limit(150)
+def test_diverged():
+    """The master's application stores something else than the others: it is found, writes go on without it, and it is not
+    taken back, by a daemon started again either, until it begins with an empty store."""
+    with attached_cluster("digest_every: 4\n") as cluster, Applications(cluster) as applications:
+        master = cluster.start()
+        liar, other = master.node, cluster.others(master.node)[0]
+        write_some(master, 0)
+        assert write(other, f"lie@{liar} at home").rc == 0
+        wait_for(lambda: write(other, f"lie@{liar} again", timeout=20).rc == 0 and applications.state(liar) == "diverged", 30,
+                 "the liar to be found", interval=0.2)
+        assert applications[liar].wait_exit(10) == 3
+        assert cluster.wait_master().node != liar, "a node without an application is no master"
+        reason = cluster[liar].status()["application"]["reason"]
+        assert "of a majority" in reason, reason
+        for node in (host.node for host in cluster.others(liar)):
+            assert applications.state(node) == "healthy", applications.state(node)
+        applications[liar].start()
+        assert applications[liar].wait_exit(10) == 3, "it is not taken back"
+        master.daemon.stop()
+        master.daemon.start()
+        wait_for(lambda: applications.state(liar) == "diverged", 20, "it to be known after a restart")
+        applications[liar].start()
+        assert applications[liar].wait_exit(10) == 3, "it is not taken back"
+        os.unlink(applications.store(liar))
+        applications[liar].start()
+        applications.wait_state(liar, "healthy")
+        texts = [text for _, text in applications.check_same()]
+        assert "a lie" not in texts and f"lie@{liar} at home" in texts, texts
 
 
 @limit(90)

@@ -127,6 +127,7 @@ struct Played {
             case pb::ToApplication::kWithdraw: return "withdraw " + n(m.withdraw().from());
             case pb::ToApplication::kQuery: return "query " + n(m.query().id()) + " " + m.query().data();
             case pb::ToApplication::kJoined: return "joined";
+            case pb::ToApplication::kDigest: return "digest " + n(m.digest().index());
             default: return {};
         }
     }
@@ -156,6 +157,8 @@ class AttachedBench : public testing::Test {
     std::vector<AppliedResult> results_;
     std::map<uint64_t, std::string> answers_;  // by token
     bool healthy_ = true;
+    std::map<uint64_t, uint64_t> digests_;  // by index
+    int replaced_ = 0;
 
     void SetUp() override {
         options_.group = "jobs";
@@ -177,6 +180,8 @@ class AttachedBench : public testing::Test {
         hooks.answered = [this](Token token, const Result<std::string>& answer, Index) {
             answers_[token.value] = answer ? *answer : "error: " + answer.error();
         };
+        hooks.digest = [this](Index index, uint64_t value) { digests_[index.value] = value; };
+        hooks.store_replaced = [this] { ++replaced_; };
         host_ = std::make_unique<AttachedHost>(options_, group, hooks, around_.feed_hooks(),
                                                [this](uint64_t session, pb::Code code, const std::string& why) {
                                                    apps_[session].detached = why;
@@ -295,6 +300,12 @@ class AttachedBench : public testing::Test {
         pb::FromApplication m;
         m.mutable_answer()->set_id(id);
         m.mutable_answer()->set_data(data);
+        say(app, m);
+    }
+    void digest(const Played& app, uint64_t index, uint64_t value) {
+        pb::FromApplication m;
+        m.mutable_digest()->set_index(index);
+        m.mutable_digest()->set_value(value);
         say(app, m);
     }
     static std::vector<uint64_t> numbers(const std::vector<Index>& indexes) {

@@ -3,6 +3,7 @@ tests_unit_test_daemon_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit $(PR
 tests_unit_test_daemon_SOURCES = \
 	tests/unit/attached_support.h \
 	tests/unit/requests_support.h \
+	tests/unit/test_digests.cc \
 	tests/unit/test_requests.cc \
 	tests/unit/test_requests_peer.cc \
 	tests/unit/test_requests_read.cc \

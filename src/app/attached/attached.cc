@@ -46,6 +46,7 @@ void AttachedHost::attach(const Peer& peer, const pb::Attach& attach, Wire wire,
     }
     session_.emplace(attach, options_.session, std::move(wire));
     peer_ = peer;
+    if (!attach.applied()) replaced();
     begun_ = told_ = role_told_ = false;
     joined_ = bool(group_.cluster());
     feed_.restart(next(Index(attach.applied())));
@@ -94,6 +95,10 @@ AttachedHost::Refusal AttachedHost::wrong_store(const pb::Attach& attach) const 
     if (theirs && theirs != ours) {
         return {pb::BAD_CONFIGURATION,
                 "the application's store belongs to another cluster: begin with an empty store on this node"};
+    }
+    if (applied && !diverged_.empty()) {
+        return {pb::BAD_CONFIGURATION, "the application's store has diverged: " + diverged_ +
+                                           ". Begin with an empty store, which gets everything again"};
     }
     if (applied > group_.durable()) {
         return {pb::BUSY, "the application's store has applied index " + number(applied) +
@@ -168,6 +173,26 @@ void AttachedHost::set_role(bool master, Epoch epoch) {
     master_ = master;
     epoch_ = epoch;
     role_told_ = false;
+}
+
+void AttachedHost::set_diverged(const std::string& why) {
+    diverged_ = why;
+    ASSENT_ERROR("group %s: the application has diverged: %s", options_.group.c_str(), why.c_str());
+    if (session_) {
+        const uint64_t session = peer_.session;
+        end(false);
+        detach_(session, pb::BAD_CONFIGURATION,
+                "its state is not the one of the others: " + why + "; begin with an empty store");
+    }
+    note_health(group_.now_us());
+}
+
+void AttachedHost::replaced() {
+    if (!diverged_.empty()) {
+        ASSENT_NOTICE("group %s: the store that had diverged is replaced", options_.group.c_str());
+    }
+    diverged_.clear();
+    hooks_.store_replaced();
 }
 
 // ---- what the core says
@@ -257,6 +282,7 @@ void AttachedHost::collect() {
     for (const auto& answer : std::exchange(looked_up_, {})) {
         hooks_.answered(answer.token, answer.answer, told_applied_);
     }
+    for (const auto& [index, digest] : said.digests) hooks_.digest(index, digest);
     for (const auto& answer : said.answers) {
         if (questions_.erase(answer.token)) hooks_.answered(answer.token, answer.answer, told_applied_);
     }
@@ -372,6 +398,11 @@ HostStatus AttachedHost::status() const { return status(group_.now_us()); }
 HostStatus AttachedHost::status(int64_t now_us) const {
     HostStatus s;
     s.reason = last_death_;
+    if (!diverged_.empty()) {
+        s.state = "diverged";
+        s.reason = "the state of the application is not the one of the others: " + diverged_;
+        return s;
+    }
     if (!session_) {
         s.state = "absent";
         s.reason = "no application is attached" + (last_death_.empty() ? "" : "; " + last_death_);

@@ -56,6 +56,9 @@ class AttachedHost : public Host {
     void received(uint64_t session, const pb::FromApplication& message);
     void closed(uint64_t session);
     void set_role(bool master, Epoch epoch);
+    // Its state is another one than the majority's, says `why`: it ends, and none attaches any more until the store is
+    // replaced.
+    void set_diverged(const std::string& why);
 
     const char* kind() const override { return "attached"; }
     Result<bool> check_write(std::string_view request) const override;
@@ -84,6 +87,7 @@ class AttachedHost : public Host {
     Refusal wrong_store(const pb::Attach& attach) const;
     std::string not_permitted(const Peer& peer) const;
     void end(bool died);
+    void replaced();
     void blame();
     void greet();
     void collect();
@@ -118,6 +122,7 @@ class AttachedHost : public Host {
     std::vector<Rejection> rejected_;
     Blame blame_;
     std::string last_death_;  // for people; empty: nothing to say
+    std::string diverged_;    // why; empty: it has not
 
     Index told_applied_;
     Index most_applied_;   // by any session

@@ -13,7 +13,8 @@ std::string at(uint64_t index) { return "index " + std::to_string(index); }
 Session::Session(const pb::Attach& attach, const SessionLimits& limits, Wire wire)
     : limits_(limits), wire_(std::move(wire)),
       max_pending_(attach.max_pending() ? std::min<size_t>(attach.max_pending(), limits.pending) : limits.pending),
-      given_(attach.applied()), said_applied_(attach.applied()), durable_(attach.durable()) {}
+      digests_(attach.digests()), given_(attach.applied()), said_applied_(attach.applied()),
+      durable_(attach.durable()) {}
 
 // ---- to the application
 
@@ -24,6 +25,12 @@ bool Session::room_for_verdict() const {
 }
 
 void Session::give(const Verdict& verdict, int64_t now_us) {
+    const Entry& e = *verdict.entry;
+    tell(verdict, now_us);
+    if (digests_ && limits_.digest_every && e.index.value % limits_.digest_every == 0) ask_digest();
+}
+
+void Session::tell(const Verdict& verdict, int64_t now_us) {
     const Entry& e = *verdict.entry;
     given_ = e.index;
     if (const auto asked = asked_.find(e.index); asked != asked_.end()) {
@@ -44,6 +51,16 @@ void Session::give(const Verdict& verdict, int64_t now_us) {
         unapplied_bytes_ += weight(e);
         began(now_us);
     }
+    wire_.send(std::move(message));
+}
+
+// It may have nothing to say: nothing waits for it.
+void Session::ask_digest() {
+    if (digests_asked_.size() >= limits_.digests) digests_asked_.pop_front();
+    digests_asked_.push_back(given_);
+    last_digest_ = std::max(last_digest_, given_);
+    pb::ToApplication message;
+    message.mutable_digest()->set_index(given_.value);
     wire_.send(std::move(message));
 }
 
@@ -124,6 +141,7 @@ std::string Session::take(const pb::FromApplication& message, int64_t now_us) {
         case pb::FromApplication::kReject: broken = take(message.reject()); break;
         case pb::FromApplication::kApplied: broken = take(message.applied()); break;
         case pb::FromApplication::kAnswer: broken = take(message.answer()); break;
+        case pb::FromApplication::kDigest: broken = take(message.digest()); break;
         case pb::FromApplication::kPong:
             if (message.pong().id() > last_ping_) return "it answers a Ping that was not sent";
             if (message.pong().id() == last_ping_) ping_since_us_ = 0;
@@ -215,6 +233,20 @@ std::string Session::take(const pb::FromApplication::QueryAnswer& said) {
     } else {
         said_.answers.push_back(
             {token, Error{said.reason().empty() ? "the application cannot answer this query" : said.reason()}});
+    }
+    return {};
+}
+
+std::string Session::take(const pb::FromApplication::Digest& said) {
+    const Index index(said.index());
+    const auto asked = std::find(digests_asked_.begin(), digests_asked_.end(), index);
+    if (asked != digests_asked_.end()) {
+        digests_asked_.erase(asked);
+        said_.digests.emplace_back(index, said.value());
+    } else if (index > last_digest_ || limits_.digest_every == 0 || index.value % limits_.digest_every) {
+        return "it says a digest for " + at(said.index()) + ", which it was not asked for";
+    } else {
+        ++ignored_;
     }
     return {};
 }

@@ -27,6 +27,8 @@ struct SessionLimits {
     size_t pending = 4096;  // most of Attach.max_pending
     size_t queries = 256;
     size_t wire_bytes = 4 << 20;  // with more waiting nothing is added
+    uint64_t digest_every = 0;    // a digest is wanted at each index that is a multiple of it; 0: none
+    size_t digests = 16;          // asked for and not answered: the newest, the others are not wanted any more
 };
 
 // What an application said since it was last taken.
@@ -39,6 +41,7 @@ struct Said {
         Result<std::string> answer;
     };
     std::vector<Answer> answers;
+    std::vector<std::pair<Index, uint64_t>> digests;
 };
 
 class Session {
@@ -106,6 +109,9 @@ class Session {
     std::string take(const pb::FromApplication::Reject& reject);
     std::string take(const pb::FromApplication::Applied& applied);
     std::string take(const pb::FromApplication::QueryAnswer& answer);
+    std::string take(const pb::FromApplication::Digest& digest);
+    void tell(const Verdict& verdict, int64_t now_us);
+    void ask_digest();
     std::string find(uint64_t index, uint64_t ask, Asked*& found);
     bool owes() const;
     void began(int64_t now_us);
@@ -114,6 +120,7 @@ class Session {
     const SessionLimits limits_;
     const Wire wire_;
     const size_t max_pending_;
+    const bool digests_;  // it understands DigestRequest
     Index given_;
     Index said_applied_;  // by Applied, or when it attached
     Index durable_;
@@ -124,6 +131,8 @@ class Session {
     size_t unanswered_ = 0;              // of asked_
     std::map<uint64_t, Token> queries_;  // by id
     uint64_t last_query_ = 0;
+    std::deque<Index> digests_asked_;  // and not answered
+    Index last_digest_;
     uint64_t last_ping_ = 0;
     int64_t ping_since_us_ = 0;
     int64_t busy_since_us_ = 0;
