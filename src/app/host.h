@@ -26,7 +26,7 @@ struct HostHooks {
 };
 
 struct HostStatus {
-    std::string state = "healthy";  // healthy, hung, slow, absent, behind, diverged
+    std::string state = "healthy";  // healthy, hung, slow, absent, behind, loading, diverged
     std::string reason;             // for people; empty: all is well
     Index durable;                  // what it would still have after a power loss
 };

@@ -7,6 +7,7 @@ src_app_libassent_app_a_SOURCES = \
 	src/app/attached/blame.h \
 	src/app/attached/feed.cc src/app/attached/feed.h \
 	src/app/attached/session.cc src/app/attached/session.h \
+	src/app/attached/snapshots.cc src/app/attached/snapshots.h \
 	src/app/built_in.cc src/app/built_in.h \
 	src/app/host.h \
 	src/app/ledger_pieces.cc src/app/ledger_pieces.h \

@@ -189,7 +189,10 @@ Printed run(const Options& given, Context& context) {
         case Verb::members: return run_json(options, context, session);
         case Verb::write:
         case Verb::read: return run_opaque(options, input, session);
-        case Verb::watch: break;  // a session of its own: run_watch()
+        case Verb::watch:  // with sessions of their own: run_watch(), run_snapshot()
+        case Verb::snapshot_save:
+        case Verb::snapshot_restore:
+        case Verb::snapshot_inspect: break;
     }
     return print_failure(Exit::usage, "", options);
 }

@@ -9,6 +9,8 @@ src_ctl_libassent_ctl_a_SOURCES = \
 	src/ctl/options.cc src/ctl/options.h \
 	src/ctl/output.cc src/ctl/output.h \
 	src/ctl/session.cc src/ctl/session.h \
+	src/ctl/snapshot.cc src/ctl/snapshot.h \
+	src/ctl/snapshot_file.cc src/ctl/snapshot_file.h \
 	src/ctl/status_text.cc src/ctl/status_text.h \
 	src/ctl/watch.cc src/ctl/watch.h \
 	src/version.h

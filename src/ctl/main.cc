@@ -10,6 +10,7 @@
 
 #include "ctl/commands.h"
 #include "ctl/daemon_channel.h"
+#include "ctl/snapshot.h"
 #include "ctl/watch.h"
 
 namespace {
@@ -76,6 +77,11 @@ int main(int argc, char** argv) {
     if (options.verb == Verb::watch) {
         const Printed printed = run_watch(options, options.seconds_given ? deadline : TimePoint::max(),
                                           [](const std::string& text) { return write_all(STDOUT_FILENO, text); });
+        return print(static_cast<int>(printed.code), printed.out, printed.err);
+    }
+    if (options.verb == Verb::snapshot_save || options.verb == Verb::snapshot_restore ||
+        options.verb == Verb::snapshot_inspect) {
+        const Printed printed = run_snapshot(options, deadline);
         return print(static_cast<int>(printed.code), printed.out, printed.err);
     }
     DaemonChannel channel(options.socket, needs_client_id(options.verb) ? options.group : "");

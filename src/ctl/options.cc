@@ -143,6 +143,18 @@ void Tree::add_cluster() {
         ->check(positive())
         ->type_name("");
 
+    CLI::App* snapshot =
+        app.add_subcommand("snapshot", "the state of an attached application, in a file")->fallthrough();
+    snapshot->require_subcommand(1);
+    const auto of_snapshot = [&](Verb which, const char* name, const char* help) {
+        CLI::App* sub = snapshot->add_subcommand(name, help)->fallthrough();
+        verbs[sub] = which;
+        sub->add_option("FILE", options.file)->required()->type_name("");
+    };
+    of_snapshot(Verb::snapshot_save, "save", "save the state of this node's application into FILE");
+    of_snapshot(Verb::snapshot_restore, "restore", "replace the state of this node's application by FILE's");
+    of_snapshot(Verb::snapshot_inspect, "inspect", "what is in FILE, and is it whole");
+
     verb(Verb::write, "write",
          "write standard input, as it is, to any application; its result goes to standard output");
     add_level(verb(Verb::read, "read", "send standard input, as it is, as a query to any application"));

@@ -7,7 +7,24 @@
 
 namespace assent::ctl {
 
-enum class Verb { status, put, get, del, scan, cas, write, read, outcome, master, move_master, members, watch };
+enum class Verb {
+    status,
+    put,
+    get,
+    del,
+    scan,
+    cas,
+    write,
+    read,
+    outcome,
+    master,
+    move_master,
+    members,
+    watch,
+    snapshot_save,
+    snapshot_restore,
+    snapshot_inspect
+};
 enum class Form { text, json };
 enum class Color { automatic, always, never };
 
@@ -30,6 +47,7 @@ struct Options {
     uint64_t limit = 0;  // of scan and watch; 0: everything
     uint64_t from = 0;   // of watch; 0: from now on
     bool local = false;  // --level local
+    std::string file;    // of a snapshot
     std::string client;  // of outcome, as text
     uint64_t sequence = 0;
     uint32_t node = 0;  // to move the master to; 0: whoever is best

@@ -272,6 +272,8 @@ void Daemon::on_request(const net::SessionInfo& session, pb::Request&& request) 
         refuse(session.id, request, pb::BAD_REQUEST, "no group '" + request.group() + "' is configured on this node");
     } else if (request.has_move_master() && !session.local) {
         refuse(session.id, request, pb::NOT_PERMITTED, "mastership is moved over the unix socket alone");
+    } else if ((request.has_snapshot_save() || request.has_snapshot_restore()) && !session.local) {
+        refuse(session.id, request, pb::NOT_PERMITTED, "snapshots are saved and restored over the unix socket alone");
     } else {
         g->on_request(session.id, std::move(request));
     }

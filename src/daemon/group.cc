@@ -17,6 +17,8 @@ namespace assent {
 
 namespace {
 
+constexpr uint64_t kMostSnapshotMs = 86'400'000;
+
 uint64_t random_u64() {
     std::random_device device;
     uint64_t value = 0;
@@ -298,19 +300,45 @@ void Group::on_forwarded(NodeId from, const pb::Forwarded& forwarded) {
 
 void Group::on_request(uint64_t session, pb::Request&& request) {
     if (request.has_watch()) return watches_->begin(session, request);
+    if (request.has_snapshot_save() || request.has_snapshot_restore()) return on_snapshot_request(session, request);
     uint64_t id = request.id();
     requests_->submit({Origin::Kind::client, session, id}, std::move(request), raw_now_us());
     dirty_ = true;
 }
 
+void Group::on_snapshot_request(uint64_t session, const pb::Request& request) {
+    if (!attached_) {
+        pb::Reply reply;
+        reply.set_id(request.id());
+        reply.set_code(pb::BAD_CONFIGURATION);
+        reply.set_reason("snapshots are of attached applications, and that of group " + name() + " is built in");
+        ports_.reply({Origin::Kind::client, session, request.id()}, reply);
+        return;
+    }
+    const int64_t limit = request.deadline_ms()
+                              ? int64_t(std::min<uint64_t>(request.deadline_ms(), kMostSnapshotMs)) * 1000
+                              : options_.request_timeout_us;
+    const attached::Snapshots::Client client{session, request.id(), raw_now_us() + limit};
+    if (request.has_snapshot_save()) {
+        attached_->save_snapshot(client);
+    } else {
+        const pb::SnapshotRestoreRequest& r = request.snapshot_restore();
+        attached_->restore_snapshot(client, {Index(r.index()), r.bytes(), {r.cluster_high(), r.cluster_low()}});
+    }
+}
+
 void Group::on_more(uint64_t session, const pb::ClientFrame& frame) {
     if (frame.has_watch_taken()) watches_->taken(session, frame.watch_taken());
     if (frame.has_watch_stop()) watches_->stop(session, frame.watch_stop());
+    if (attached_) attached_->from_client(session, frame);
 }
 
 void Group::on_session_closed(uint64_t session) {
     watches_->on_session_closed(session);
-    if (attached_) attached_->closed(session);
+    if (attached_) {
+        attached_->closed(session);
+        attached_->client_gone(session);
+    }
     requests_->on_session_closed(session);
 }
 
@@ -438,8 +466,13 @@ void Group::make_attached() {
     feed.read = ledger_reader();
     feed.post = [this](std::function<void()> fn) { loop_.post(std::move(fn)); };
     feed.more = [] {};  // the end of this batch looks
+    attached::SnapshotHooks snapshots;
+    snapshots.more = ports_.more;
+    snapshots.reply = [this](uint64_t session, const pb::Reply& reply) {
+        ports_.reply({Origin::Kind::client, session, reply.id()}, reply);
+    };
     auto host = std::make_unique<attached::AttachedHost>(std::move(o), std::move(group), host_hooks(), std::move(feed),
-                                                         ports_.detach);
+                                                         std::move(snapshots), ports_.detach);
     attached_ = host.get();
     host_ = std::move(host);
     make_digests();

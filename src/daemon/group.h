@@ -99,6 +99,7 @@ class Group {
     void make_attached();
     void make_digests();
     void on_diverged(const std::string& why);
+    void on_snapshot_request(uint64_t session, const pb::Request& request);
     std::string diverged_file() const { return options_.state_dir + "/diverged"; }
     HostHooks host_hooks();
     RequestHooks request_hooks();

@@ -5,7 +5,7 @@
 //
 // What is written says how it behaves: "reject@1,3 …" is rejected on nodes 1 and 3, "die@2 …" kills it on node 2 when it is
 // asked, "lie@3 …" is stored as something else on node 3 if it was asked about it in this run. Ends with 3 when it is told
-// that a person has to do something.
+// that a person has to do something. If there is a file FILE.die, it dies at the first chunk of a snapshot (and removes it).
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -72,6 +72,28 @@ class Store {
             }
         }
         return whole;
+    }
+    std::string contents() const {
+        std::ifstream in(path_, std::ios::binary);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+    // Of a snapshot: into a file beside the store, which then takes its place.
+    void add_new(const std::string& bytes) {
+        std::ofstream out(path_ + ".new", std::ios::binary | std::ios::app);
+        out << bytes << std::flush;
+        if (!out) fail("writing the snapshot");
+    }
+    void drop_new() const { ::unlink((path_ + ".new").c_str()); }
+    void replace() {
+        ::close(fd_);
+        fd_ = ::open((path_ + ".new").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+        if (fd_ < 0 || ::fdatasync(fd_) != 0 || ::rename((path_ + ".new").c_str(), path_.c_str()) != 0) fail(path_);
+        read();
+    }
+    void die_if_asked() const {
+        if (::unlink((path_ + ".die").c_str()) != 0) return;
+        print("dies of a snapshot");
+        std::_Exit(9);
     }
     void join(uint64_t high, uint64_t low) {
         if (high_ || !high) return;
@@ -153,6 +175,7 @@ class Application {
         attach.set_cluster_low(store_.low());
         attach.set_max_pending(max_pending_);
         attach.set_digests(true);
+        attach.set_snapshots(true);
         push(frame);
         return true;
     }
@@ -210,6 +233,21 @@ class Application {
                 answer.mutable_digest()->set_index(m.digest().index());
                 answer.mutable_digest()->set_value(store_.digest());
                 break;
+            case pb::ToApplication::kSnapshotSave: return save(m.snapshot_save());
+            case pb::ToApplication::kSnapshotLoad: return store_.drop_new();
+            case pb::ToApplication::kSnapshotChunk:
+                store_.die_if_asked();
+                store_.add_new(m.snapshot_chunk().data());
+                answer.mutable_snapshot_taken()->set_id(m.snapshot_chunk().id());
+                answer.mutable_snapshot_taken()->set_bytes(m.snapshot_chunk().offset() +
+                                                           m.snapshot_chunk().data().size());
+                break;
+            case pb::ToApplication::kSnapshotEnd:
+                if (m.snapshot_end().code() != pb::DONE) return store_.drop_new();
+                store_.replace();
+                print("loaded a snapshot of index " + std::to_string(store_.applied()));
+                answer.mutable_snapshot_loaded()->set_id(m.snapshot_end().id());
+                break;
             case pb::ToApplication::kPing: answer.mutable_pong()->set_id(m.ping().id()); break;
             case pb::ToApplication::kDetach:
                 print("detach: " + m.detach().reason());
@@ -217,6 +255,27 @@ class Application {
                 return;
             default: return;
         }
+        push(frame);
+    }
+
+    // In small pieces; the window is far larger.
+    void save(const pb::ToApplication::SnapshotSave& s) {
+        store_.sync();
+        const std::string all = store_.contents();
+        pb::ClientFrame frame;
+        for (size_t at = 0; at < all.size(); at += kPiece) {
+            pb::SnapshotChunk& chunk = *frame.mutable_application()->mutable_snapshot_chunk();
+            chunk.set_id(s.id());
+            chunk.set_offset(at);
+            chunk.set_data(all.substr(at, kPiece));
+            push(frame);
+            flush();
+            store_.die_if_asked();
+        }
+        pb::SnapshotEnd& end = *frame.mutable_application()->mutable_snapshot_end();
+        end.set_id(s.id());
+        end.set_index(store_.applied());
+        end.set_bytes(all.size());
         push(frame);
     }
 
@@ -259,6 +318,7 @@ class Application {
     const std::string path_, group_, node_;
     Store store_;
     const uint32_t max_pending_;
+    static constexpr size_t kPiece = 64;
     uint64_t asked_ = 0;
     int fd_ = -1;
     std::string in_, out_;

@@ -228,6 +228,65 @@ def test_diverged():
         assert "a lie" not in texts and f"lie@{liar} at home" in texts, texts
 
 
+@limit(150)
+def test_snapshots():
+    """Saved on one node and restored on another, which goes back to it and gets the rest again; and what becomes of it
+    when the application is killed in the middle of either."""
+    with attached_cluster() as cluster, Applications(cluster) as applications:
+        master = cluster.start()
+        written = write_some(master, 0)
+        here, there = cluster.others(master.node)
+        file = os.path.join(cluster.folder, "kv.snapshot")
+        cluster.wait_same()
+        saved = here.ctl("snapshot", "save", file, timeout=20)
+        assert saved.rc == 0 and saved.json["group"] == "kv" and saved.json["bytes"] > 0, str(saved)
+        assert here.ctl("snapshot", "inspect", file).json == dict(saved.json, file=file)
+        written = write_some(master, written)
+        restored = there.ctl("snapshot", "restore", file, timeout=20)
+        assert restored.rc == 0, str(restored)
+        assert any("loaded a snapshot" in line for line in applications[there.node].log_tail())
+        texts = [text for _, text in applications.check_same()]
+        assert texts == [f"write {number}" for number in range(written)], texts
+
+        die(applications, here.node)
+        broken = os.path.join(cluster.folder, "broken.snapshot")
+        answer = here.ctl("snapshot", "save", broken, timeout=20)
+        assert answer.rc == 1 and "went away" in answer.err, str(answer)
+        assert [name for name in os.listdir(cluster.folder) if name.startswith("broken")] == []
+        applications[here.node].wait_exit(10)
+        applications[here.node].start()
+
+        die(applications, there.node)
+        restore = Process("restore", there.namespaces, [there.build.program("assentctl"), "-t", "60", "snapshot", "restore", file],
+                          os.path.join(there.folder, "log/restore.log"))
+        restore.start()
+        assert applications[there.node].wait_exit(20) == 9
+        applications[there.node].start()
+        assert restore.wait_exit(60) == 0, restore.log_tail()
+        written = write_some(master, written)
+        texts = [text for _, text in applications.check_same()]
+        assert texts == [f"write {number}" for number in range(written)], texts
+        check_refusals(there, file)
+
+
+def die(applications: Applications, node: int) -> None:
+    with open(applications.store(node) + ".die", "wb"):
+        pass
+
+
+def check_refusals(host, file: str) -> None:
+    """Of what is damaged, of another cluster, and of what is no snapshot."""
+    with open(file, "rb") as good:
+        whole = good.read()
+    for what, content in (("damaged", whole[:-1] + b"?"), ("short", whole[:-1]), ("else", b"something else")):
+        bad = f"{file}.{what}"
+        with open(bad, "wb") as out:
+            out.write(content)
+        assert host.ctl("snapshot", "inspect", bad).rc == 65
+        answer = host.ctl("snapshot", "restore", bad)
+        assert answer.rc == 65, str(answer)
+
+
 @limit(90)
 def test_second_application():
     """It is refused while the first one is well, takes over when that hangs, and status says who is missing."""

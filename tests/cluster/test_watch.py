@@ -37,7 +37,7 @@ class Watcher:
 
     def lines(self) -> list[str]:
         with open(self.output, encoding="utf-8") as output:
-            return [line for line in output.read().splitlines() if line[:1] in "{0123456789"]
+            return [line for line in output.read().splitlines() if line and line[0] in "{0123456789"]
 
     def indexes(self) -> list[int]:
         return [json.loads(line)["index"] if line[0] == "{" else int(line) for line in self.lines()]

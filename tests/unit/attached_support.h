@@ -127,6 +127,12 @@ struct Played {
             case pb::ToApplication::kWithdraw: return "withdraw " + n(m.withdraw().from());
             case pb::ToApplication::kQuery: return "query " + n(m.query().id()) + " " + m.query().data();
             case pb::ToApplication::kJoined: return "joined";
+            case pb::ToApplication::kSnapshotSave: return "save " + n(m.snapshot_save().id());
+            case pb::ToApplication::kSnapshotLoad: return "load " + n(m.snapshot_load().index());
+            case pb::ToApplication::kSnapshotChunk: return "chunk " + m.snapshot_chunk().data();
+            case pb::ToApplication::kSnapshotEnd: return "end " + n(m.snapshot_end().code());
+            case pb::ToApplication::kSnapshotTaken: return "taken " + n(m.snapshot_taken().bytes());
+            case pb::ToApplication::kSnapshotAbort: return "abort";
             case pb::ToApplication::kDigest: return "digest " + n(m.digest().index());
             default: return {};
         }
@@ -159,6 +165,8 @@ class AttachedBench : public testing::Test {
     bool healthy_ = true;
     std::map<uint64_t, uint64_t> digests_;  // by index
     int replaced_ = 0;
+    std::vector<pb::ServerFrame> to_client_;
+    std::vector<pb::Reply> replies_;
 
     void SetUp() override {
         options_.group = "jobs";
@@ -182,7 +190,10 @@ class AttachedBench : public testing::Test {
         };
         hooks.digest = [this](Index index, uint64_t value) { digests_[index.value] = value; };
         hooks.store_replaced = [this] { ++replaced_; };
-        host_ = std::make_unique<AttachedHost>(options_, group, hooks, around_.feed_hooks(),
+        attached::SnapshotHooks snapshots;
+        snapshots.more = [this](uint64_t, uint64_t, const pb::ServerFrame& f) { to_client_.push_back(f); };
+        snapshots.reply = [this](uint64_t, const pb::Reply& r) { replies_.push_back(r); };
+        host_ = std::make_unique<AttachedHost>(options_, group, hooks, around_.feed_hooks(), snapshots,
                                                [this](uint64_t session, pb::Code code, const std::string& why) {
                                                    apps_[session].detached = why;
                                                    apps_[session].detach_code = code;

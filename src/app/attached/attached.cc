@@ -15,6 +15,11 @@ constexpr int64_t kRetryUs = 1'000'000;
 
 std::string number(Index i) { return std::to_string(i.value); }
 
+bool is_of_snapshot(const pb::FromApplication& message) {
+    return message.has_snapshot_chunk() || message.has_snapshot_end() || message.has_snapshot_taken() ||
+           message.has_snapshot_loaded();
+}
+
 std::optional<uid_t> uid_of(const std::string& user) {
     passwd entry{};
     passwd* found = nullptr;
@@ -25,9 +30,10 @@ std::optional<uid_t> uid_of(const std::string& user) {
 
 }  // namespace
 
-AttachedHost::AttachedHost(AttachedOptions options, GroupView group, HostHooks hooks, FeedHooks feed, DetachFn detach)
+AttachedHost::AttachedHost(AttachedOptions options, GroupView group, HostHooks hooks, FeedHooks feed,
+                           SnapshotHooks snapshots, DetachFn detach)
     : options_(std::move(options)), group_(std::move(group)), hooks_(std::move(hooks)), detach_(std::move(detach)),
-      feed_(group_.handed(), options_.feed, std::move(feed)) {}
+      feed_(group_.handed(), options_.feed, std::move(feed)), snapshots_(std::move(snapshots)) {}
 
 // ---- coming and going
 
@@ -63,7 +69,15 @@ AttachedHost::Refusal AttachedHost::refusal(const Peer& peer, const pb::Attach& 
         return {pb::BUSY, "an application is attached already: " + peer_.name +
                               "; it would be replaced only if it hung. End it, or try again later"};
     }
-    return wrong_store(attach);
+    const Index applied(attach.applied());
+    if (attach.durable() > attach.applied()) return {pb::BAD_REQUEST, "its durable index is above its applied index"};
+    // One whose store has diverged is taken to have it replaced, and for nothing else.
+    if (applied && !diverged_.empty() && !(snapshots_.waits() && attach.snapshots())) {
+        return {pb::BAD_CONFIGURATION, "the application's store has diverged: " + diverged_ +
+                                           ". Begin with an empty store, which gets everything again, or restore a "
+                                           "snapshot with 'assentctl snapshot restore'"};
+    }
+    return wrong_store(applied, {attach.cluster_high(), attach.cluster_low()});
 }
 
 std::string AttachedHost::not_permitted(const Peer& peer) const {
@@ -80,11 +94,8 @@ std::string AttachedHost::not_permitted(const Peer& peer) const {
            ".user in corosync.conf), not as uid " + std::to_string(peer.uid);
 }
 
-AttachedHost::Refusal AttachedHost::wrong_store(const pb::Attach& attach) const {
-    const ClusterId theirs{attach.cluster_high(), attach.cluster_low()};
+AttachedHost::Refusal AttachedHost::wrong_store(Index applied, const ClusterId& theirs) const {
     const ClusterId ours = group_.cluster();
-    const Index applied(attach.applied());
-    if (attach.durable() > attach.applied()) return {pb::BAD_REQUEST, "its durable index is above its applied index"};
     if (applied && !theirs) {
         return {pb::BAD_CONFIGURATION, "the application's store has applied index " + number(applied) +
                                            ", but does not know of which cluster: begin with an empty store"};
@@ -95,10 +106,6 @@ AttachedHost::Refusal AttachedHost::wrong_store(const pb::Attach& attach) const 
     if (theirs && theirs != ours) {
         return {pb::BAD_CONFIGURATION,
                 "the application's store belongs to another cluster: begin with an empty store on this node"};
-    }
-    if (applied && !diverged_.empty()) {
-        return {pb::BAD_CONFIGURATION, "the application's store has diverged: " + diverged_ +
-                                           ". Begin with an empty store, which gets everything again"};
     }
     if (applied > group_.durable()) {
         return {pb::BUSY, "the application's store has applied index " + number(applied) +
@@ -134,6 +141,7 @@ void AttachedHost::end(bool died) {
                       options_.group.c_str(), static_cast<unsigned long long>(session_->ignored()), peer_.name.c_str());
     }
     session_.reset();
+    snapshots_.application_gone();
     told_ = false;
     wanted_.clear();
     accepted_.clear();
@@ -160,7 +168,8 @@ void AttachedHost::received(uint64_t session, const pb::FromApplication& message
         detach_(session, pb::DONE, "as asked");
         return;
     }
-    const std::string broken = session_->take(message, group_.now_us());
+    const std::string broken =
+        is_of_snapshot(message) ? take_snapshot(message) : session_->take(message, group_.now_us());
     if (broken.empty()) return;
     ASSENT_ERROR("group %s: the application (%s) breaks the protocol and is cut off: %s", options_.group.c_str(),
                  peer_.name.c_str(), broken.c_str());
@@ -175,16 +184,97 @@ void AttachedHost::set_role(bool master, Epoch epoch) {
     role_told_ = false;
 }
 
+// ---- snapshots
+
+Snapshots::SendFn AttachedHost::to_application() {
+    return [this](pb::ToApplication message) {
+        if (session_) session_->send(std::move(message));
+    };
+}
+
+void AttachedHost::save_snapshot(const Snapshots::Client& client) {
+    if (snapshots_.busy()) {
+        snapshots_.refuse(client, pb::BUSY, "another snapshot of the group is being saved or restored on this node");
+    } else if (!session_ || !told_) {
+        snapshots_.refuse(client, pb::BUSY, "no application is attached on this node");
+    } else if (!session_->snapshots()) {
+        snapshots_.refuse(client, pb::OTHER_ERROR, "the application (" + peer_.name + ") cannot save snapshots");
+    } else {
+        snapshots_.save(client, to_application());
+    }
+}
+
+void AttachedHost::restore_snapshot(const Snapshots::Client& client, const Snapshots::Restore& restore) {
+    const Refusal no = wrong_store(restore.index, restore.cluster);
+    if (snapshots_.busy()) {
+        snapshots_.refuse(client, pb::BUSY, "another snapshot of the group is being saved or restored on this node");
+    } else if (no.code != pb::DONE) {
+        snapshots_.refuse(client, no.code, "the snapshot does not fit: " + no.reason);
+    } else if (session_ && !session_->snapshots()) {
+        snapshots_.refuse(client, pb::OTHER_ERROR, "the application (" + peer_.name + ") cannot load snapshots");
+    } else {
+        snapshots_.restore(client, restore);
+    }
+}
+
+std::string AttachedHost::take_snapshot(const pb::FromApplication& message) {
+    switch (message.what_case()) {
+        case pb::FromApplication::kSnapshotChunk: return snapshots_.chunk(message.snapshot_chunk());
+        case pb::FromApplication::kSnapshotEnd: return snapshots_.end(message.snapshot_end(), session_->given());
+        case pb::FromApplication::kSnapshotTaken: return snapshots_.taken(message.snapshot_taken());
+        default: return loaded(message.snapshot_loaded());
+    }
+}
+
+// What it has after a load that failed, it says itself when it attaches again.
+std::string AttachedHost::loaded(const pb::FromApplication::SnapshotLoaded& said) {
+    const uint64_t session = peer_.session;
+    switch (snapshots_.loaded(said)) {
+        case Snapshots::Loaded::stale: break;
+        case Snapshots::Loaded::broken: return "it says that it has loaded a snapshot that it was not sent whole";
+        case Snapshots::Loaded::done: go_on_from(snapshots_.what().index); break;
+        case Snapshots::Loaded::failed:
+            snapshots_.finished(pb::OTHER_ERROR, "the application could not load it: " + said.reason());
+            end(false);
+            detach_(session, pb::BUSY, "it could not load a snapshot: it is to say what its store has now");
+    }
+    return {};
+}
+
+void AttachedHost::go_on_from(Index index) {
+    ASSENT_NOTICE("group %s: the application has loaded a snapshot, and goes on from index %s", options_.group.c_str(),
+                  number(index).c_str());
+    replaced();
+    session_->restart(index);
+    feed_.restart(next(index));
+    wanted_.clear();
+    accepted_.clear();
+    rejected_.clear();
+    told_ = false;  // the core hears of it as of a new application
+    snapshots_.finished(pb::DONE, "");
+}
+
+// Before a load it forgets what it was asked, and finishes what was confirmed.
+bool AttachedHost::holds_for_snapshot() {
+    if (!snapshots_.waits() || !session_->snapshots()) return snapshots_.loading();
+    session_->withdraw(Index(1));
+    if (session_->applied() == session_->given()) snapshots_.begin_load(to_application());
+    return true;
+}
+
 void AttachedHost::set_diverged(const std::string& why) {
     diverged_ = why;
     ASSENT_ERROR("group %s: the application has diverged: %s", options_.group.c_str(), why.c_str());
-    if (session_) {
-        const uint64_t session = peer_.session;
-        end(false);
-        detach_(session, pb::BAD_CONFIGURATION,
-                "its state is not the one of the others: " + why + "; begin with an empty store");
-    }
+    cut_off_diverged();
     note_health(group_.now_us());
+}
+
+void AttachedHost::cut_off_diverged() {
+    if (!session_) return;
+    const uint64_t session = peer_.session;
+    end(false);
+    detach_(session, pb::BAD_CONFIGURATION,
+            "its state is not the one of the others: " + diverged_ + "; begin with an empty store");
 }
 
 void AttachedHost::replaced() {
@@ -259,7 +349,7 @@ void AttachedHost::flush() {
 }
 
 void AttachedHost::greet() {
-    if (!session_ || !begun_ || told_) return;
+    if (!session_ || !begun_ || told_ || !diverged_.empty()) return;
     told_ = true;
     told_applied_ = std::min(session_->applied(), feed_.newest());
     if (session_->applied() > most_applied_) results_after_ = session_->applied();  // those between were not heard
@@ -316,7 +406,8 @@ void AttachedHost::keep(const std::vector<AppliedResult>& results) {
 
 // As much as there is room for.
 void AttachedHost::pump() {
-    if (!session_ || !told_) return;
+    if (!diverged_.empty() && !snapshots_.busy()) return cut_off_diverged();  // there is no restore any more
+    if (!session_ || !begun_ || holds_for_snapshot() || !told_) return;
     if (!joined_ && group_.cluster()) {
         joined_ = true;
         pb::ToApplication message;
@@ -371,6 +462,7 @@ void AttachedHost::ask_queries() {
 // ---- is it well?
 
 void AttachedHost::tick(int64_t now_us) {
+    snapshots_.tick(now_us);
     if (session_ && begun_ && now_us - pinged_us_ >= options_.hung_us / 4) {
         pinged_us_ = now_us;
         session_->ping(now_us);
@@ -414,6 +506,9 @@ HostStatus AttachedHost::status(int64_t now_us) const {
     if (ping && now_us - ping >= options_.hung_us) {
         s.state = "hung";
         s.reason = "the application does not answer (" + peer_.name + ")";
+    } else if (snapshots_.loading()) {
+        s.state = "loading";
+        s.reason = "the application loads a snapshot (" + peer_.name + ")";
     } else if (!feed_.trouble().empty()) {
         s.state = "failed";
         s.reason = "verdicts for the application cannot be read: " + feed_.trouble();

@@ -10,6 +10,7 @@
 #include "app/attached/blame.h"
 #include "app/attached/feed.h"
 #include "app/attached/session.h"
+#include "app/attached/snapshots.h"
 #include "app/host.h"
 
 namespace assent::attached {
@@ -47,7 +48,8 @@ class AttachedHost : public Host {
     // Ends the session: nothing more comes from it.
     using DetachFn = std::function<void(uint64_t session, pb::Code, const std::string& reason)>;
 
-    AttachedHost(AttachedOptions options, GroupView group, HostHooks hooks, FeedHooks feed, DetachFn detach);
+    AttachedHost(AttachedOptions options, GroupView group, HostHooks hooks, FeedHooks feed, SnapshotHooks snapshots,
+                 DetachFn detach);
 
     // Fills in the answer; a code other than DONE refuses. The wire is used only if it is DONE, and after the answer
     // was sent: begin() says so.
@@ -55,6 +57,11 @@ class AttachedHost : public Host {
     void begin(uint64_t session);
     void received(uint64_t session, const pb::FromApplication& message);
     void closed(uint64_t session);
+    // A client wants the application's state, or wants to replace it; answered through SnapshotHooks.
+    void save_snapshot(const Snapshots::Client& client);
+    void restore_snapshot(const Snapshots::Client& client, const Snapshots::Restore& restore);
+    void from_client(uint64_t session, const pb::ClientFrame& frame) { snapshots_.from_client(session, frame); }
+    void client_gone(uint64_t session) { snapshots_.client_gone(session); }
     void set_role(bool master, Epoch epoch);
     // Its state is another one than the majority's, says `why`: it ends, and none attaches any more until the store is
     // replaced.
@@ -84,10 +91,16 @@ class AttachedHost : public Host {
     };
 
     Refusal refusal(const Peer& peer, const pb::Attach& attach) const;
-    Refusal wrong_store(const pb::Attach& attach) const;
+    Refusal wrong_store(Index applied, const ClusterId& theirs) const;
+    Snapshots::SendFn to_application();
+    std::string take_snapshot(const pb::FromApplication& message);
+    std::string loaded(const pb::FromApplication::SnapshotLoaded& loaded);
+    void go_on_from(Index index);
+    bool holds_for_snapshot();
     std::string not_permitted(const Peer& peer) const;
     void end(bool died);
     void replaced();
+    void cut_off_diverged();
     void blame();
     void greet();
     void collect();
@@ -105,6 +118,7 @@ class AttachedHost : public Host {
     const HostHooks hooks_;
     const DetachFn detach_;
     VerdictFeed feed_;
+    Snapshots snapshots_;
 
     std::optional<Session> session_;
     Peer peer_;

@@ -13,8 +13,8 @@ std::string at(uint64_t index) { return "index " + std::to_string(index); }
 Session::Session(const pb::Attach& attach, const SessionLimits& limits, Wire wire)
     : limits_(limits), wire_(std::move(wire)),
       max_pending_(attach.max_pending() ? std::min<size_t>(attach.max_pending(), limits.pending) : limits.pending),
-      digests_(attach.digests()), given_(attach.applied()), said_applied_(attach.applied()),
-      durable_(attach.durable()) {}
+      digests_(attach.digests()), snapshots_(attach.snapshots()), given_(attach.applied()),
+      said_applied_(attach.applied()), durable_(attach.durable()) {}
 
 // ---- to the application
 
@@ -252,6 +252,17 @@ std::string Session::take(const pb::FromApplication::Digest& said) {
 }
 
 Said Session::said() { return std::exchange(said_, {}); }
+
+// Asks are counted on: an answer to an old one must not be taken for one to a new one.
+void Session::restart(Index index) {
+    given_ = said_applied_ = durable_ = index;
+    unapplied_.clear();
+    unapplied_bytes_ = 0;
+    asked_.clear();
+    unanswered_ = 0;
+    digests_asked_.clear();
+    if (!owes()) busy_since_us_ = 0;
+}
 
 // ---- how far it is
 

@@ -77,6 +77,9 @@ class Session {
     Index applied() const { return unapplied_.empty() ? given_ : prior(unapplied_.front().index); }
     Index durable() const { return durable_; }
     bool strict() const { return max_pending_ == 1; }
+    bool snapshots() const { return snapshots_; }
+    // Its state is another one now, which has everything up to here.
+    void restart(Index index);
     // Since when it owes an answer without having given any, and since when a Pong; 0: it owes none.
     int64_t busy_since_us() const { return busy_since_us_; }
     int64_t ping_since_us() const { return ping_since_us_; }
@@ -120,7 +123,8 @@ class Session {
     const SessionLimits limits_;
     const Wire wire_;
     const size_t max_pending_;
-    const bool digests_;  // it understands DigestRequest
+    const bool digests_;    // it understands DigestRequest
+    const bool snapshots_;  // and SnapshotSave and SnapshotLoad
     Index given_;
     Index said_applied_;  // by Applied, or when it attached
     Index durable_;
