@@ -257,7 +257,7 @@ void AttachedHost::go_on_from(Index index) {
 // Before a load it forgets what it was asked, and finishes what was confirmed.
 bool AttachedHost::holds_for_snapshot() {
     if (!snapshots_.waits() || !session_->snapshots()) return snapshots_.loading();
-    session_->withdraw(Index(1));
+    session_->withdraw(next(session_->given()));
     if (session_->applied() == session_->given()) snapshots_.begin_load(to_application());
     return true;
 }
