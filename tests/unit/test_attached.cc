@@ -823,6 +823,36 @@ TEST_F(SnapshotsOnTheirWay, ChunksThatDoNotFit) {
     EXPECT_EQ(code(), pb::BAD_REQUEST);
 }
 
+TEST_F(SnapshotsOnTheirWay, ChunksThatComeTooEarly) {
+    Played& app = attached_and_applied(3);
+    const uint64_t window = attached::Snapshots::kWindowBytes;
+    restore(1, 2 * window);
+    send_chunk(0, std::string(window, 'x'));
+    pb::FromApplication taken;
+    taken.mutable_snapshot_taken()->set_id(1);
+    taken.mutable_snapshot_taken()->set_bytes(100);
+    say(app, taken);
+    EXPECT_EQ(to_client_.back().snapshot_taken().bytes(), 100u);
+    send_chunk(window, std::string(100, 'x'));
+    EXPECT_TRUE(replies_.empty());
+    send_chunk(window + 100, "x");
+    EXPECT_EQ(code(), pb::BAD_REQUEST);
+}
+
+// What it has whole it loads, for whomever.
+TEST_F(SnapshotsOnTheirWay, WhoRestoresGoesAwayAtTheEnd) {
+    Played& app = attached_and_applied(3);
+    restore(2, 3);
+    send_chunk(0, "abc");
+    host_->client_gone(kClient);
+    host_->flush();
+    EXPECT_EQ(app.take(), (Words{"load 2", "chunk abc", "end 0"}));
+    EXPECT_EQ(host_->status().state, "loading");
+    loaded(app, 1);
+    EXPECT_EQ(app.take(), (Words{"confirm 3 write 3"}));
+    EXPECT_TRUE(replies_.empty());
+}
+
 TEST_F(SnapshotsOnTheirWay, OfWhatDoesNotFit) {
     attached_and_applied(3);
     restore(1, 5, {3, 4});
