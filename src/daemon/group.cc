@@ -232,6 +232,7 @@ void Group::on_batch_end() {
     run(event::Flush{});
     dirty_ = false;
     host_->flush();
+    watches_->flush();
     if (dirty_) loop_.defer([] {});  // that goes out with the next batch, which is to come at once
     if (requests_->busy() && !tick_timer_) {
         tick_timer_ = loop_.timer_once(Requests::kTickUs, [this] {
