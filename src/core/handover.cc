@@ -99,8 +99,7 @@ void Replica::Impl::freed(Epoch epoch, const std::string& why) {
 
 // The master of this ballot gives its epoch up: what it was granted in it is void. False: this does not concern us.
 bool Replica::Impl::given_up(const Header& h, Epoch epoch, const std::string& how) {
-    bool old = epoch != state_.ballot && !ASSENT_MUTANT(step_down_of_an_older_epoch_frees_grants);
-    if (old || role_ == Role::master || (master_ && master_ != h.from)) return false;
+    if (epoch != state_.ballot || role_ == Role::master || (master_ && master_ != h.from)) return false;
     freed_epoch_ = epoch;
     if (granted_to_ == h.from) granted_until_us_ = 0;
     forget_master(concat("node ", h.from, how));

@@ -206,11 +206,19 @@ std::string ClusterInvariants::restarted(NodeId node, Incarnation incarnation, c
     m.durable.state = state;
     m.durable.mark = mark;
     m.asked = m.durable;
+    voted(node, state);
     return take_broken();
+}
+
+void ClusterInvariants::voted(NodeId node, const NodeState& state) {
+    if (state.voted_for) votes_[state.ballot][node] = {state.ledger, state.voted_for};
+    if (!cluster_) cluster_ = state.cluster;
+    require(!state.cluster || state.cluster == cluster_, "R9", "node " + num(node) + " is of another cluster");
 }
 
 std::string ClusterInvariants::synced(NodeId node, const Persist& unit) {
     members_[node].durable.take(unit);
+    if (unit.state) voted(node, *unit.state);
     for (const EntryPtr& entry : unit.append) {
         if (entry->epoch == Epoch(0)) meet(node, entry, Epoch());
     }
@@ -221,6 +229,7 @@ std::string ClusterInvariants::stepped(NodeId node, const ReplicaView& before, c
                                        const Update& update) {
     if (update.persist) appended(node, *update.persist);
     masters(node, after);
+    if (after.role == Role::master) counted(node, after);
     bool as_master = after.role == Role::master || before.role == Role::master;
     if (after.confirmed > before.confirmed) {
         Epoch epoch = after.role == Role::master ? after.master_epoch : before.master_epoch;
@@ -234,7 +243,7 @@ std::string ClusterInvariants::stepped(NodeId node, const ReplicaView& before, c
                 "node " + num(node) + " confirms at " + num(after.confirmed) + " another entry than was decided");
     }
     for (const Verdict& v : update.verdicts) same_verdict(node, v);
-    for (const Outgoing& out : update.messages) sent(node, out);
+    for (const Outgoing& out : update.messages) sent(node, after, out);
     return take_broken();
 }
 
@@ -250,6 +259,7 @@ void ClusterInvariants::masters(NodeId node, const ReplicaView& after) {
     require(fresh, "I1",
             "epoch " + num(after.master_epoch) + " has masters " + num(it->second.node) + " and " + num(node) +
                 " (or one twice)");
+    elected(node, after);
     // It may be elected late: what a greater epoch confirmed meanwhile it does not know.
     size_t count = decided_.size();
     while (count > 0 && decided_in_[count - 1] >= after.master_epoch) --count;
@@ -260,6 +270,42 @@ void ClusterInvariants::masters(NodeId node, const ReplicaView& after) {
     require(has && same_entry(*has, newest), "I3",
             "node " + num(node) + " is master of epoch " + num(after.master_epoch) + " without the confirmed entry " +
                 text(newest.position()));
+}
+
+// By durable votes from the recorded disks.
+void ClusterInvariants::elected(NodeId node, const ReplicaView& after) {
+    const std::map<NodeId, Given>& votes = votes_[after.master_epoch];
+    auto of = [&](const std::vector<Voter>& voters) {
+        uint64_t all = 0;
+        uint64_t with = 0;
+        for (const Voter& v : voters) {
+            all += v.votes;
+            auto vote = votes.find(v.node);
+            bool given = vote != votes.end() && vote->second.ledger == v.ledger && vote->second.candidate == node;
+            if (given) with += v.votes;
+        }
+        return 2 * with > all;
+    };
+    require(of(after.config.voters) && (after.config.outgoing.empty() || of(after.config.outgoing)), "R2",
+            "node " + num(node) + " is master of epoch " + num(after.master_epoch) + " without a majority of the votes");
+}
+
+// A master counts nothing that was not acked in its epoch.
+void ClusterInvariants::counted(NodeId node, const ReplicaView& after) {
+    for (const Progress& p : after.peers) {
+        if (p.node == node || !p.durable) continue;
+        const Ack& said = members_[p.node].acked;
+        if (said.epoch > after.master_epoch) continue;
+        require(said.epoch == after.master_epoch && p.durable <= said.durable && p.accepted <= said.accepted, "R5",
+                "node " + num(node) + " counts " + num(p.durable) + " durable and " + num(p.accepted) +
+                    " accepted on node " + num(p.node) + ", which did not say so in epoch " + num(after.master_epoch));
+    }
+}
+
+void ClusterInvariants::announced(const ReplicaView& after, const VerdictPair& pair) {
+    require(after.role != Role::master || !pair.stored || after.stored >= after.epoch_entry, "R6",
+            "stored " + num(pair.stored) + " is announced before the EPOCH entry " + num(after.epoch_entry) +
+                " is stored");
 }
 
 void ClusterInvariants::appended(NodeId node, const Persist& unit) {
@@ -382,7 +428,11 @@ void ClusterInvariants::acked_by_majority(NodeId node, const Entry& entry) {
                 ", which no majority has durable and accepted");
 }
 
-void ClusterInvariants::sent(NodeId node, const Outgoing& out) {
+void ClusterInvariants::sent(NodeId node, const ReplicaView& after, const Outgoing& out) {
+    if (const auto* propose = std::get_if<Propose>(&out.message)) announced(after, propose->verdicts);
+    if (const auto* confirm = std::get_if<Confirm>(&out.message)) announced(after, confirm->verdicts);
+    if (const auto* beat = std::get_if<Heartbeat>(&out.message)) announced(after, beat->verdicts);
+    if (const auto* entries = std::get_if<Entries>(&out.message)) announced(after, entries->verdicts);
     const NodeState& durable = members_[node].durable.state;
     if (const auto* vote = std::get_if<Vote>(&out.message); vote && vote->granted) {
         require(durable.ballot == vote->epoch && (!out.header.to || durable.voted_for == out.header.to), "I9",
@@ -405,6 +455,12 @@ void ClusterInvariants::sent(NodeId node, const Outgoing& out) {
                 "node " + num(node) + " acks in epoch " + num(ack->epoch) + ", its durable ballot is " +
                     num(durable.ballot));
         ack_true(node, *ack);
+        Ack& most = members_[node].acked;
+        if (ack->epoch > most.epoch) most = Ack{ack->epoch, Index(), Index(), {}};
+        if (ack->epoch == most.epoch) {
+            most.durable = std::max(most.durable, ack->durable);
+            most.accepted = std::max(most.accepted, ack->accepted);
+        }
     }
 }
 

@@ -75,6 +75,11 @@ class ClusterInvariants {
         Ledger asked;    // with every unit handed out
         Ledger durable;  // with every unit that was synced
         Epoch mastered;  // the epoch it is master of now; 0: none
+        Ack acked;       // the most it said in the newest epoch in which it did
+    };
+    struct Given {
+        LedgerId ledger;
+        NodeId candidate;
     };
     struct Master {
         NodeId node;
@@ -86,6 +91,10 @@ class ClusterInvariants {
     };
 
     void masters(NodeId node, const ReplicaView& after);
+    void elected(NodeId node, const ReplicaView& after);
+    void counted(NodeId node, const ReplicaView& after);
+    void announced(const ReplicaView& after, const VerdictPair& pair);
+    void voted(NodeId node, const NodeState& state);
     void appended(NodeId node, const Persist& unit);
     void meet(NodeId node, const EntryPtr& entry, Epoch previous);
     void decide(NodeId node, Epoch epoch, Index upto, Index stored);
@@ -95,7 +104,7 @@ class ClusterInvariants {
     void same_verdict(NodeId node, const Verdict& verdict);
     void acked_by_majority(NodeId node, const Entry& entry);
     bool majority(const std::vector<Voter>& voters, const Entry& entry) const;
-    void sent(NodeId node, const Outgoing& out);
+    void sent(NodeId node, const ReplicaView& after, const Outgoing& out);
     void ack_true(NodeId node, const Ack& ack);
     void broken(const char* rule, const std::string& detail);
     std::string take_broken();
@@ -103,6 +112,8 @@ class ClusterInvariants {
     std::map<NodeId, Member> members_;
     std::map<LedgerId, Ledger> gone_;  // of disks that were wiped: what had been acked from there
     std::map<Epoch, Master> masters_;
+    std::map<Epoch, std::map<NodeId, Given>> votes_;  // that are durable
+    ClusterId cluster_;                              // the first one that was durable
     std::map<Position, Known> known_;
     std::vector<EntryPtr> decided_;
     std::vector<Epoch> decided_in_;  // the master's epoch that confirmed it

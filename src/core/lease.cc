@@ -22,8 +22,7 @@ void Replica::Impl::send_heartbeats() {
     Heartbeat beat{state_.ballot, heartbeat_id_, static_cast<uint64_t>(options_.lease_us), log_.last(), announced()};
     if (options_.lease_us > 0 && !sealed_) {
         // A master grants itself as it grants others: it votes for nobody else meanwhile.
-        if (!ASSENT_MUTANT(master_grants_itself_no_lease))
-            granted_until_us_ = std::max(granted_until_us_, now() + options_.lease_us);
+        granted_until_us_ = std::max(granted_until_us_, now() + options_.lease_us);
         granted_to_ = options_.node;
         if (state_.longest_lease_us < static_cast<uint64_t>(options_.lease_us)) {
             state_.longest_lease_us = static_cast<uint64_t>(options_.lease_us);
@@ -55,24 +54,36 @@ void Replica::Impl::handle(const Header& h, const HeartbeatAnswer& a) {
 
 uint64_t Replica::Impl::majority_answered() const {
     return majority_reached<uint64_t>(log_.config(), [this](const Voter& v) -> uint64_t {
-        const Follower* f = v.node == options_.node ? &followers_.at(v.node) : follower(v);
+        const Follower* f = follower(v);
         return f ? f->answered : 0;
     });
 }
 
 // Counted on the unslewed clock and the time in suspend, from before the sending, and for a little less than was granted.
-bool Replica::Impl::lease_runs() const {
-    if (options_.lease_us <= 0 || sealed_) return false;
+bool Replica::Impl::grant_runs(const Voter& v, Now now) const {
+    if (ASSENT_MUTANT(lease_counted_without_a_majority)) return true;
     int64_t length = options_.lease_us * kLeasePercent / 100;
     if (ASSENT_MUTANT(lease_longer_than_granted)) length = options_.lease_us * 3 / 2;
     if (ASSENT_MUTANT(drift_of_clocks_ignored)) length = options_.lease_us;
-    return is_majority(log_.config(), [&](const Voter& v) {
-        if (ASSENT_MUTANT(lease_counted_without_a_majority)) return true;
-        const Follower* f = v.node == options_.node ? &followers_.at(v.node) : follower(v);
-        if (!f || !f->lease_sent) return false;
-        if (ASSENT_MUTANT(lease_counted_on_a_clock_that_stops)) return now_.raw_us - f->lease_sent->raw_us < length;
-        return now_.awake_or_not_us() - f->lease_sent->awake_or_not_us() < length;
-    });
+    const Follower* f = follower(v);
+    if (!f || !f->lease_sent) return false;
+    if (ASSENT_MUTANT(lease_counted_on_a_clock_that_stops)) return now.raw_us - f->lease_sent->raw_us < length;
+    return now.awake_or_not_us() - f->lease_sent->awake_or_not_us() < length;
+}
+
+bool Replica::Impl::lease_runs(Now now) const {
+    if (role_ != Role::master || options_.lease_us <= 0 || sealed_) return false;
+    return is_majority(log_.config(), [&](const Voter& v) { return grant_runs(v, now); });
+}
+
+std::vector<Voter> Replica::Impl::lease_voters(Now now) const {
+    std::vector<Voter> granted;
+    if (!lease_runs(now)) return granted;
+    for (const auto* set : {&log_.config().voters, &log_.config().outgoing}) {
+        std::copy_if(set->begin(), set->end(), std::back_inserter(granted),
+                     [&](const Voter& v) { return grant_runs(v, now); });
+    }
+    return granted;
 }
 
 // ---- the others answer
@@ -134,7 +145,7 @@ void Replica::Impl::on(const event::Read& e) {
 void Replica::Impl::serve_reads() {
     if (reads_.empty() || !may_read()) return;
     uint64_t answered = majority_answered();
-    bool lease = lease_runs();
+    bool lease = lease_runs(now_);
     bool round_wanted = false;
     std::deque<WaitingRead> later;
     for (WaitingRead& r : reads_) {

@@ -19,6 +19,7 @@ VerdictPair Replica::handed() const { return {impl_->handed_, impl_->handed_stor
 std::optional<Epoch> Replica::epoch_at(Index index) const { return impl_->log_.epoch_at(index); }
 EntryPtr Replica::entry(Index index) const { return impl_->log_.entry(index); }
 const ClientTable& Replica::clients() const { return impl_->clients_; }
+std::vector<Voter> Replica::lease_voters(Now now) const { return impl_->lease_voters(now); }
 
 Replica::Impl::Impl(const Options& options, Recovered&& r)
     : options_(options), state_(r.state), clients_(std::move(r.clients)), confirm_(r.decided().confirm),

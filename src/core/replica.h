@@ -80,6 +80,8 @@ class Replica {
     // An entry still in memory (without a verdict), else null.
     EntryPtr entry(Index index) const;
     const ClientTable& clients() const;
+    // A master's: those whose grants make the lease that runs at that time; empty: none runs (R8).
+    std::vector<Voter> lease_voters(Now now) const;
 
   private:
     class Impl;

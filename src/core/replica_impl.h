@@ -41,6 +41,7 @@ class Replica::Impl {
     Impl(const Options& options, Recovered&& recovered);
     Update step(Now now, Event event);
     ReplicaView view() const;
+    std::vector<Voter> lease_voters(Now now) const;
 
     const Options options_;
     NodeState state_;  // decided; durable from state_seq_ on
@@ -132,7 +133,8 @@ class Replica::Impl {
     void handle(const Header&, const Heartbeat&);
     void handle(const Header&, const HeartbeatAnswer&);
     void send_heartbeats();
-    bool lease_runs() const;
+    bool lease_runs(Now now) const;
+    bool grant_runs(const Voter&, Now now) const;
     uint64_t majority_answered() const;
     void serve_reads();
     void refuse_reads();
@@ -183,7 +185,7 @@ class Replica::Impl {
     void offer_again();      // what it rejected
     VerdictPair announced() const;
     Follower* follower(const Header&);
-    const Follower* follower(const Voter&) const;
+    const Follower* follower(const Voter&) const;  // this node too
 
     // ---- verdicts.cc
     void learn(const VerdictPair&);   // of the ballot's master: counts once this ledger matches up to its stored index

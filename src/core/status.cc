@@ -45,7 +45,7 @@ ReplicaView Replica::Impl::view() const {
     v.applied = applied_;
     v.application_runs = application_runs_;
     v.epoch_entry = role_ == Role::master ? epoch_entry_ : Index();
-    v.lease = role_ == Role::master && lease_runs();
+    v.lease = lease_runs(now_);
     v.sealed = sealed_;
     v.config = log_.config();
     v.writes_confirmed = writes_confirmed_;

@@ -93,11 +93,12 @@ Replica::Impl::Follower* Replica::Impl::follower(const Header& h) {
     return &f;
 }
 
-// What is known of a voter other than this node; null: nothing with its ledger.
+// What is known of a voter; null: nothing with its ledger.
 const Replica::Impl::Follower* Replica::Impl::follower(const Voter& v) const {
     auto f = followers_.find(v.node);
-    bool same =
-        f != followers_.end() && (f->second.progress.ledger == v.ledger || ASSENT_MUTANT(ack_of_a_wiped_disk_counted));
+    if (f == followers_.end()) return nullptr;
+    LedgerId ledger = v.node == options_.node ? state_.ledger : f->second.progress.ledger;
+    bool same = ledger == v.ledger || ASSENT_MUTANT(ack_of_a_wiped_disk_counted);
     return same ? &f->second : nullptr;
 }
 

@@ -41,10 +41,10 @@ bool StateFile::load(StateBlock& block, Env::Access access) {
         if (*error == BlockError::newer) {
             throw Failure(path(copy) + kNewer);
         }
-        const bool newer = read.sequence > block.sequence || ASSENT_MUTANT(second_copy_of_the_ballot_taken_always);
-        if (*error == BlockError::none && (!valid || newer)) {
+        if (*error == BlockError::none && (!valid || read.sequence > block.sequence)) {
             block = read;
             valid = true;
+            whole_ = copy;
         }
         files_[copy] = std::move(*file);
     }
@@ -79,9 +79,10 @@ Trouble StateFile::format(const StateBlock& block) {
 }
 
 Trouble StateFile::save(const StateBlock& block) {
-    // The first copy is whole before the second one is touched.
-    for (auto& file : files_) {
-        if (Trouble t = write(*file, block)) return t;
+    const int first = ASSENT_MUTANT(whole_copy_of_the_ballot_written_first) ? whole_ : 1 - whole_;
+    for (int copy : {first, 1 - first}) {
+        if (Trouble t = write(*files_[copy], block)) return t;
+        whole_ = copy;
         if (ASSENT_MUTANT(ballot_saved_in_one_copy)) break;
     }
     return {};

@@ -1,5 +1,5 @@
-// The ballot and identity on the disk: two files with the same block, written and synced one after the other, so that
-// damage to one of them takes nothing back.
+// The ballot and identity on the disk: two files with the same block, written and synced one after the other, the one that
+// is known to be whole last, so that damage to one of them or writes that fail take nothing back.
 #pragma once
 
 #include "ledger/env.h"
@@ -29,6 +29,7 @@ class StateFile {
     Env& env_;
     std::string dir_;
     std::unique_ptr<File> files_[2];
+    int whole_ = 1;  // the copy that holds the newest block
     uint64_t syncs_ = 0;
 };
 

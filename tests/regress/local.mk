@@ -1,6 +1,7 @@
 # One file a fault that was found and mended; each fails without the mend.
 check_PROGRAMS += tests/regress/test_regress
 tests_regress_test_regress_SOURCES = \
+	tests/regress/ballot_written_over.cc \
 	tests/regress/client_dropped.cc \
 	tests/regress/epoch_while_catching_up.cc \
 	tests/regress/fetch_circle.cc \
@@ -14,4 +15,6 @@ tests_regress_test_regress_SOURCES = \
 	tests/regress/vote_named.cc \
 	tests/regress/vote_overtaken.cc \
 	tests/unit/replica_bench.h
-tests_regress_test_regress_LDADD = src/core/libassent_core.a $(GTEST_LIBS)
+tests_regress_test_regress_LDADD = \
+	src/ledger/libassent_ledger.a src/core/libassent_core.a src/wire/libassent_wire.a src/base/libassent_base.a \
+	$(QB_LIBS) $(PROTOBUF_LIBS) $(GTEST_LIBS)

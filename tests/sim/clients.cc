@@ -138,9 +138,12 @@ void Clients::attempt(size_t c, uint64_t number) {
     }
     Ask ask = op.read ? Ask::read : op.asking ? Ask::outcome : Ask::write;
     op.attempt = ++attempts_;
-    Attempt a{c, number, op.attempt, ask, guess(client), 0, Index()};
+    const bool roams = op.read && world_.random().permille(setup_.roaming_permille);
+    Attempt a{c, number, op.attempt, ask, roams ? world_.any_node() : guess(client), 0, Index()};
     if (!world_.random().permille(setup_.lost_permille)) {
-        world_.schedule().after(world_.random().pick(setup_.travel), [this, a] { arrive(a); });
+        int64_t travel = world_.random().pick(setup_.travel);
+        if (world_.random().permille(setup_.late_permille)) travel = world_.random().between(100'000, 10'000'000);
+        world_.schedule().after(travel, [this, a, request = request_of(client, op, ask)] { arrive(a, request); });
     }
     world_.schedule().after(setup_.patience_us, [this, a] {
         auto op_it = clients_[a.client].ops.find(a.op);
@@ -150,24 +153,25 @@ void Clients::attempt(size_t c, uint64_t number) {
     });
 }
 
-void Clients::arrive(const Attempt& a) {
+Event Clients::request_of(const Client& client, const Op& op, Ask ask) const {
+    if (ask == Ask::read) return event::Read{};
+    if (ask == Ask::outcome) return event::AskOutcome{Token(), client.id, op.sequence};
+    return event::Submit{Token(), client.id, op.sequence, client.first_unanswered, op.data};
+}
+
+// Somebody may wait for it or not.
+void Clients::arrive(const Attempt& a, Event request) {
     Node& node = world_.node(a.node);
-    Client& client = clients_[a.client];
-    auto it = client.ops.find(a.op);
-    if (!node.running() || it == client.ops.end()) return;
+    if (!node.running()) return;
     Token token(++tokens_);
     Attempt waiting = a;
     waiting.life = node.life();
     waiting.decided = world_.cluster().decided();
     waiting_[token.value] = waiting;
-    const Op& op = it->second;
-    if (a.ask == Ask::write) {
-        node.give(event::Submit{token, client.id, op.sequence, client.first_unanswered, op.data});
-    } else if (a.ask == Ask::read) {
-        node.give(event::Read{token});
-    } else {
-        node.give(event::AskOutcome{token, client.id, op.sequence});
-    }
+    if (auto* submit = std::get_if<event::Submit>(&request)) submit->token = token;
+    if (auto* read = std::get_if<event::Read>(&request)) read->token = token;
+    if (auto* ask = std::get_if<event::AskOutcome>(&request)) ask->token = token;
+    node.give(std::move(request));
     if (world_.random().one_in(30)) node.give(event::Forget{token});
 }
 

@@ -24,6 +24,8 @@ struct ClientsSetup {
     uint32_t cas_permille = 250;  // of writes
     uint32_t del_permille = 150;
     uint32_t lost_permille = 20;      // requests and answers
+    uint32_t late_permille = 10;      // requests that come when nobody waits any more
+    uint32_t roaming_permille = 50;   // reads that ask any node, whoever is master
     uint32_t abandon_permille = 100;  // writes given up for good at the deadline
     uint32_t hasty_permille = 30;     // or as soon as one attempt was in vain
     uint32_t big_permille = 20;       // writes larger than a CPG entry may be
@@ -79,7 +81,7 @@ class Clients {
         uint64_t number;
         Ask ask;
         NodeId node;
-        uint64_t life;
+        uint64_t life = 0;
         Index decided;  // by any master, when it came to the node
     };
 
@@ -87,7 +89,8 @@ class Clients {
     void add(size_t c, bool read);
     void think(size_t c);
     void attempt(size_t c, uint64_t op);
-    void arrive(const Attempt& attempt);
+    void arrive(const Attempt& attempt, Event request);
+    Event request_of(const Client& client, const Op& op, Ask ask) const;
     void answered(Node& node, const Answer& answer);
     // What came out of a node, with what its application said.
     struct Reply {

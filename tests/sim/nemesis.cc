@@ -38,7 +38,8 @@ void Nemesis::carry_out(const Strike& strike) {
     self_test(strike);
     Random random(strike.seed);
     bool known = strike_network(strike, random) || strike_link(strike, random) || strike_host(strike, random) ||
-                 strike_application(strike, random) || strike_corosync(strike, random) || strike_around(strike, random);
+                 strike_application(strike, random) || strike_corosync(strike, random) ||
+                 strike_around(strike, random) || strike_master(strike, random);
     if (!known) world_.fail(Kind::safety, "the nemesis does not know this strike");
 }
 
@@ -214,6 +215,54 @@ bool Nemesis::strike_around(const Strike& strike, Random& random) {
             return true;
         }
         default: return false;
+    }
+}
+
+// ---- the master, whoever it is: where leases and rounds have to hold
+
+bool Nemesis::strike_master(const Strike& strike, Random& random) {
+    if (strike.kind != StrikeKind::lonely_master && strike.kind != StrikeKind::quick_masters) return false;
+    Node* master = world_.master();
+    if (!master) return true;
+    strike.kind == StrikeKind::lonely_master ? lonely_master(*master, random) : quick_masters(*master, random);
+    return true;
+}
+
+void Nemesis::lonely_master(Node& master, Random& random) {
+    const NodeId n = master.id();
+    const int64_t lasts = random.between(100'000, 3'000'000);
+    switch (random.below(4)) {
+        case 0:
+        case 1: master.pause(lasts); break;
+        case 2: master.suspend(lasts); break;
+        case 3:
+            master.slow_down(random.between(100, 5'000));
+            later(lasts, [this, n] { world_.node(n).slow_down(1); });
+            break;
+    }
+    std::vector<uint32_t> alone(world_.size() + 1, 0);
+    alone[n.value] = 1;
+    const uint64_t cut = random.below(3);
+    if (cut == 1) world_.cpg().set_components(alone);
+    if (cut == 2) world_.split(alone);
+    if (cut != 0) later(lasts + random.between(-50'000, 1'000'000), [this] { world_.heal(); });
+    note("node " + num(n) + " for " + ms(lasts) + (cut == 0 ? "" : cut == 1 ? ", alone in CPG" : ", alone"));
+    // A voter that forgets what it granted.
+    const NodeId voter(uint32_t(1 + random.below(world_.size())));
+    if (voter == n || random.one_in(2)) return;
+    later(random.between(1'000, 300'000), [this, voter] { world_.node(voter).stop(); });
+    later(random.between(301'000, 400'000), [this, voter] { world_.boot(voter); });
+}
+
+void Nemesis::quick_masters(Node& master, Random& random) {
+    const NodeId slow(uint32_t(1 + random.below(world_.size())));
+    const NodeId n = master.id();
+    const int64_t lasts = random.between(500'000, 3'000'000);
+    world_.side().slow_down(slow, n, uint64_t(random.between(10, 5'000)));
+    later(lasts, [this, slow, n] { world_.side().slow_down(slow, n, 1); });
+    for (int64_t at = 0; at < lasts; at += random.between(50'000, 600'000)) {
+        const NodeId target = random.one_in(2) ? n : NodeId(uint32_t(1 + random.below(world_.size())));
+        later(at, [this, target] { move_master(target); });
     }
 }
 

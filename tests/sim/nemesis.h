@@ -24,6 +24,9 @@ class Nemesis {
     bool strike_host(const Strike& strike, Random& random);
     bool strike_corosync(const Strike& strike, Random& random);
     bool strike_around(const Strike& strike, Random& random);
+    bool strike_master(const Strike& strike, Random& random);
+    void lonely_master(Node& master, Random& random);
+    void quick_masters(Node& master, Random& random);
     void split(Random& random);
     void power(NodeId n, int64_t off_us);
     void move_master(NodeId target);

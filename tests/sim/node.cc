@@ -10,6 +10,23 @@ namespace assent::sim {
 // From the end of a daemon that failed to its next start.
 constexpr Span kRestart{100'000, 2'000'000};
 
+// Which descriptor of the daemon brings it: what comes through one keeps its order. A node id is the side channel.
+uint32_t source_of(const Event& event) {
+    enum : uint32_t { cpg = 1'000, disk, application, clients, timer };
+    if (const auto* received = std::get_if<event::Received>(&event))
+        return received->by_cpg ? cpg : received->header.from.value;
+    if (std::holds_alternative<event::Persisted>(event) || std::holds_alternative<event::EntriesRead>(event))
+        return disk;
+    if (std::holds_alternative<event::Applied>(event) || std::holds_alternative<event::Opinions>(event) ||
+        std::holds_alternative<event::Attached>(event) || std::holds_alternative<event::Application>(event))
+        return application;
+    if (std::holds_alternative<event::Submit>(event) || std::holds_alternative<event::Read>(event) ||
+        std::holds_alternative<event::AskOutcome>(event) || std::holds_alternative<event::Forget>(event) ||
+        std::holds_alternative<event::MoveMaster>(event))
+        return clients;
+    return std::holds_alternative<event::Tick>(event) ? timer : cpg;
+}
+
 Node::Node(World& world, NodeId id, const Options& options, ClockRates rates)
     : world_(world), id_(id), options_(options), rates_(rates),
       disk_(world.schedule(), world.random().next(), id, world.setup().disk, world.setup().segment_bytes, disk_hooks()),
@@ -84,6 +101,7 @@ bool Node::end() {
     if (!running()) return false;
     replica_.reset();
     inbox_.clear();
+    batch_.clear();
     paused_until_ = 0;
     app_.crash();
     world_.cpg().leave(id_);
@@ -127,17 +145,20 @@ void Node::redeliver() {
 // An answer under way is for what is withdrawn.
 void Node::withdraw(Index from) {
     app_.withdraw(from);
-    for (Event& event : inbox_) {
-        auto* said = std::get_if<event::Opinions>(&event);
-        if (!said) continue;
-        std::erase_if(said->accepted, [from](Index i) { return i >= from; });
-        std::erase_if(said->rejected, [from](const Rejection& r) { return r.index >= from; });
+    for (std::deque<Event>* events : {&batch_, &inbox_}) {
+        for (Event& event : *events) {
+            auto* said = std::get_if<event::Opinions>(&event);
+            if (!said) continue;
+            std::erase_if(said->accepted, [from](Index i) { return i >= from; });
+            std::erase_if(said->rejected, [from](const Rejection& r) { return r.index >= from; });
+        }
     }
 }
 
 void Node::pause(int64_t for_us) {
     end_suspend();
     paused_until_ = world_.schedule().now() + for_us;
+    was_paused_ |= for_us > 0;
     awake_ = false;
     if (running()) wake();
 }
@@ -150,8 +171,12 @@ void Node::suspend(int64_t for_us) {
 }
 
 void Node::end_suspend() {
-    if (suspended_since_) suspended_us_ += world_.schedule().now() - suspended_since_;
+    suspended_us_ = suspended_us();
     suspended_since_ = 0;
+}
+
+int64_t Node::suspended_us() const {
+    return suspended_us_ + (suspended_since_ ? world_.schedule().now() - suspended_since_ : 0);
 }
 
 void Node::reboot_clock() {
@@ -164,16 +189,17 @@ void Node::reboot_clock() {
 int64_t Node::up_us() const { return world_.schedule().now() - booted_at_ + 1'000'000; }
 
 void Node::drift(int64_t raw_ppm) {
-    int64_t awake = up_us() - suspended_us_;
+    int64_t awake = up_us() - suspended_us();
     drifted_us_ += (awake - rate_since_) * rates_.raw_ppm / 1'000'000;
     rate_since_ = awake;
     rates_.raw_ppm = raw_ppm;
 }
 
 Now Node::clock() const {
-    int64_t awake = up_us() - suspended_us_;
+    const int64_t suspended = suspended_us();
+    int64_t awake = up_us() - suspended;
     int64_t raw = awake + drifted_us_ + (awake - rate_since_) * rates_.raw_ppm / 1'000'000;
-    return Now{raw, suspended_us_ + suspended_us_ * rates_.raw_ppm / 1'000'000};
+    return Now{raw, suspended + suspended * rates_.raw_ppm / 1'000'000};
 }
 
 int64_t Node::until_raw(int64_t raw_us) const {
@@ -205,14 +231,26 @@ void Node::wake() {
 
 void Node::work() {
     end_suspend();
-    std::deque<Event> batch;
-    batch.swap(inbox_);
-    if (batch.empty()) return;
-    for (Event& event : batch) {
+    batch_.swap(inbox_);
+    if (batch_.empty()) return;
+    if (was_paused_ || world_.random().one_in(4)) shuffle_sources();
+    was_paused_ = false;
+    while (!batch_.empty()) {
+        Event event = std::move(batch_.front());
+        batch_.pop_front();
         step(std::move(event));
         if (!running() || world_.failed()) return;
     }
     step(event::Flush{});
+}
+
+// Of several descriptors that have something, any may be read first.
+void Node::shuffle_sources() {
+    if (std::holds_alternative<event::Start>(batch_.front())) return;
+    const uint64_t salt = world_.random().next() | 1;
+    std::stable_sort(batch_.begin(), batch_.end(), [salt](const Event& a, const Event& b) {
+        return (source_of(a) * salt) >> 20 < (source_of(b) * salt) >> 20;
+    });
 }
 
 void Node::step(Event event) {
@@ -234,6 +272,12 @@ void Node::check_further(const Update& update) {
     if (update.persist && update.persist->truncate_from) accepts_.cut(update.persist->truncate_from);
     if (update.persist && update.persist->mark)
         world_.require(accepts_.marked(*replica_, *update.persist->mark, !options_.accept_at_once));
+    for (const Outgoing& out : update.messages) {
+        const auto* vote = std::get_if<Vote>(&out.message);
+        const auto* request = std::get_if<VoteRequest>(&out.message);
+        if (vote && vote->granted) world_.voted(*this, vote->epoch, out.header.to);
+        if (request) world_.voted(*this, request->epoch, id_);
+    }
     if (!update.verdicts.empty())
         world_.require(world_.tables().decided(id_, update.verdicts.back().entry->index, replica_->clients()));
 }

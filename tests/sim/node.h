@@ -51,6 +51,8 @@ class Node {
 
     // For the replica; lost if the daemon does not run.
     void give(Event event);
+    // As the daemon would read its clocks now.
+    Now clock() const;
     // Every event so far has been handled.
     bool idle() const { return inbox_.empty(); }
 
@@ -68,10 +70,11 @@ class Node {
     void redeliver();
     void withdraw(Index from);
     int64_t up_us() const;
-    Now clock() const;
+    int64_t suspended_us() const;
     void end_suspend();
     void wake();
     void work();
+    void shuffle_sources();
     void step(Event event);
     void check_further(const Update& update);
     void carry_out(Update&& update);
@@ -95,7 +98,9 @@ class Node {
     AcceptCheck accepts_;
     ReplicaView before_;
     std::deque<Event> inbox_;
+    std::deque<Event> batch_;  // taken out of it and being worked on
     bool awake_ = false;
+    bool was_paused_ = false;
     bool refused_ = false;
     int64_t paused_until_ = 0;
     uint64_t life_ = 0;

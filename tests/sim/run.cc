@@ -57,6 +57,7 @@ Setup random_setup(const RunOptions& options, Random& random) {
     if (random.one_in(4)) s.cpg.quorum = {100, 6'000'000};
     if (random.one_in(8)) s.process = {1, 20'000};
     if (random.one_in(8)) s.atomic_bytes = 500;
+    s.clocks_at_bounds = random.one_in(3);
     s.trace = options.trace;
     return s;
 }
@@ -67,6 +68,8 @@ ClientsSetup random_clients(const RunOptions& options, const Setup& setup, Rando
     if (options.clients) c.clients = options.clients;
     c.window = uint32_t(random.between(1, 4));
     c.think.max_us = random.one_in(3) ? 20'000 : 300'000;
+    c.roaming_permille = choose<uint32_t>(random, {0, 100, 500});
+    c.late_permille = choose<uint32_t>(random, {0, 10, 50});
     c.table_forgets = setup.options.max_clients < 100 || setup.options.max_outcomes < 100;
     return c;
 }
@@ -143,6 +146,9 @@ class Run {
             world_.schedule().after(random_.between(0, 500'000), [this, n] { world_.boot(NodeId(n)); });
         }
         clients_.start();
+        // The founding is a moment that strikes hardly ever meet.
+        if (early_ && random_.one_in(3))
+            world_.node(NodeId(1)).disk().end_at(uint64_t(random_.between(1, 40)), Disk::End::power);
         // Some runs have faults from the first moment on.
         if (!early_) world_.run(5'000'000, [this] { return world_.cluster().decided().value > 1; });
         faults_from_ = world_.schedule().now();

@@ -4,6 +4,9 @@
 
 namespace assent::sim {
 
+// What is under way when faults end must be there in time.
+constexpr int64_t kSlowestUs = 5'000'000;
+
 Side::Side(Schedule& schedule, Random& random, const SideTimes& times, uint32_t nodes, Cpg::Deliver deliver)
     : schedule_(schedule), random_(random), times_(times), deliver_(std::move(deliver)), up_(nodes + 1),
       life_(nodes + 1), cut_(nodes + 1, std::vector<bool>(nodes + 1)),
@@ -99,6 +102,7 @@ void Side::send(NodeId from, NodeId to, PacketPtr packet) {
     if (!conn.up) return;
     int64_t& last = conn.last_due[from < to ? 0 : 1];
     int64_t takes = random_.pick(times_.deliver) * int64_t(factor_[from.value][to.value]);
+    takes = std::min(takes, kSlowestUs);
     last = std::max(last, schedule_.now() + takes);
     schedule_.after(last - schedule_.now(),
                     [this, from, to, packet, generation = conn.generation] { arrive(from, to, packet, generation); });

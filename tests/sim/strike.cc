@@ -38,6 +38,8 @@ constexpr KindRow kKinds[] = {
     {"quorum lies", 8},
     {"move master", 10},
     {"clock drift", 3},
+    {"lonely master", 12},
+    {"quick masters", 6},
 };
 static_assert(std::size(kKinds) == kStrikeKinds);
 

@@ -38,6 +38,8 @@ enum class StrikeKind : uint8_t {
     quorum_lies,          // the quorate flag says anything
     move_master,          // an administrator's wish
     clock_drift,          // the raw clock goes on at another rate within its bound
+    lonely_master,        // it stands still or is late, and the others lose it meanwhile
+    quick_masters,        // one after the other, while a link is slow
     count
 };
 constexpr size_t kStrikeKinds = size_t(StrikeKind::count);

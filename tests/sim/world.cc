@@ -25,6 +25,7 @@ World::World(const Setup& setup)
     for (uint32_t n = 1; n <= setup_.nodes; ++n) {
         ClockRates rates;
         if (setup_.clock_ppm) rates.raw_ppm = random_.between(-setup_.clock_ppm, setup_.clock_ppm);
+        if (setup_.clocks_at_bounds) rates.raw_ppm = rates.raw_ppm < 0 ? -setup_.clock_ppm : setup_.clock_ppm;
         nodes_.push_back(std::make_unique<Node>(*this, NodeId(n), setup_.options, rates));
     }
 }
@@ -98,6 +99,34 @@ void World::compare(NodeId n, Index index, bool is_state, uint64_t digest) {
     fail(Kind::safety, "I7: the application of node " + std::to_string(n.value) + " has another " +
                            (is_state ? "state after " : "result at ") + std::to_string(index.value) +
                            " than was seen before");
+}
+
+void World::voted(Node& voter, Epoch epoch, NodeId candidate) {
+    for (const auto& other : nodes_) {
+        if (!other->running() || other->id() == candidate || !other->replica().is_master()) continue;
+        const ReplicaView master = other->view();
+        if (master.master_epoch >= epoch) continue;
+        for (const Voter& v : other->replica().lease_voters(other->clock())) {
+            if (v.node != voter.id() || v.ledger != voter.view().state.ledger) continue;
+            fail(Kind::safety, "R8: node " + std::to_string(v.node.value) + " votes in epoch " +
+                                   std::to_string(epoch.value) + " while its grant makes the lease of node " +
+                                   std::to_string(other->id().value) + ", master of epoch " +
+                                   std::to_string(master.master_epoch.value));
+        }
+    }
+}
+
+Node* World::master() {
+    Node* newest = nullptr;
+    Epoch epoch;
+    for (const auto& node : nodes_) {
+        if (!node->running() || !node->replica().is_master()) continue;
+        const Epoch of = node->view().master_epoch;
+        if (newest && of < epoch) continue;
+        newest = node.get();
+        epoch = of;
+    }
+    return newest;
 }
 
 void World::stepped(NodeId n, size_t event_kind, const Update& update) {

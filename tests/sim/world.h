@@ -23,6 +23,7 @@ struct Setup {
     bool quorate_lies = false;
     Options options;
     int64_t clock_ppm = 22'500;  // raw clocks differ from true time by at most this
+    bool clocks_at_bounds = false;
     CpgTimes cpg{{20, 300},        {20, 500}, {100, 50'000}, {100, 80'000}, {100'000, 1'500'000},
                  {5'000, 300'000}, {0, 5'000}};
     SideTimes side{{20, 500}, {1'000, 100'000}, {50'000, 1'000'000}, {100, 50'000}};
@@ -84,6 +85,10 @@ class World {
 
     // An application's state after an index, or its result at it, must be that of the others.
     void compare(NodeId n, Index index, bool is_state, uint64_t digest);
+    // R8: nobody votes for another while a master counts its grant.
+    void voted(Node& voter, Epoch epoch, NodeId candidate);
+    // The one with the greatest epoch; null: none is.
+    Node* master();
     void stepped(NodeId n, size_t event_kind, const Update& update);
     void note(const std::string& line);
     void mix(uint64_t value) { digest_ = (digest_ ^ value) * 0x100000001b3ULL; }
