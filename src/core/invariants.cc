@@ -287,7 +287,8 @@ void ClusterInvariants::elected(NodeId node, const ReplicaView& after) {
         return 2 * with > all;
     };
     require(of(after.config.voters) && (after.config.outgoing.empty() || of(after.config.outgoing)), "R2",
-            "node " + num(node) + " is master of epoch " + num(after.master_epoch) + " without a majority of the votes");
+            "node " + num(node) + " is master of epoch " + num(after.master_epoch) +
+                " without a majority of the votes");
 }
 
 // A master counts nothing that was not acked in its epoch.
@@ -447,7 +448,9 @@ void ClusterInvariants::sent(NodeId node, const ReplicaView& after, const Outgoi
     }
     if (const auto* transfer = std::get_if<Transfer>(&out.message)) {
         Index last = members_[node].asked.last();
-        require(members_[transfer->target].durable.last() >= last, "R2",
+        const Ledger& target = members_[transfer->target].durable;
+        // One that is in a greater epoch already takes no notice.
+        require(target.state.ballot > transfer->epoch || target.last() >= last, "R2",
                 "node " + num(node) + " hands over to node " + num(transfer->target) + ", which lacks " + num(last));
     }
     if (const auto* ack = std::get_if<Ack>(&out.message)) {

@@ -29,7 +29,7 @@ Result<ReadRecord> read_record(Window& window, const Segment& segment, uint64_t 
     auto head = window.at(offset, kRecordHeaderBytes);
     if (!head) return Error{head.error()};
     if (!parse_record(*head, record.header)) return record;
-    if (record.header.use != segment.use && !ASSENT_MUTANT(old_records_of_a_segment_taken_for_new)) return record;
+    if (record.header.use != segment.use) return record;
     if (record.header.durable > offset || record.header.durable < kBlockBytes) return record;
     record.parsed = true;
     // A size from a torn header must not make us ask for more than the file has.

@@ -4,6 +4,8 @@
 
 #include "../lincheck/lincheck.h"
 #include "app/kv/kv_requests.h"
+#include "ledger/format.h"
+#include "wire/entry_codec.h"
 
 namespace assent::sim {
 namespace {
@@ -28,7 +30,29 @@ std::string name_of(const lincheck::Operation& o) {
     return std::string(kKinds[int(o.kind)]) + " of " + o.key + (o.value ? " to " + o.value->substr(0, 20) : "");
 }
 
+uint32_t record_of(EntryKind kind, uint64_t data_bytes) {
+    Entry e;
+    e.kind = kind;
+    e.index = Index(300);
+    e.epoch = Epoch(5);
+    if (kind == EntryKind::write) {
+        e.client = {Index(300), 1ull << 63};
+        e.sequence = e.first_unanswered = 50;
+        e.data = std::string(data_bytes, '.');
+    }
+    std::string bytes;
+    wire::encode_entry(e, bytes);
+    return ledger::record_bytes(uint32_t(bytes.size()));
+}
+
 }  // namespace
+
+uint64_t uniform_request_bytes() {
+    const uint32_t unit = record_of(EntryKind::epoch, 0);
+    uint64_t bytes = 60;
+    while (record_of(EntryKind::write, bytes) % unit != 0) ++bytes;
+    return bytes;
+}
 
 Clients::Clients(World& world, const ClientsSetup& setup) : world_(world), setup_(setup), clients_(setup.clients) {
     world_.answered = [this](Node& node, const Answer& answer) { answered(node, answer); };
@@ -102,6 +126,14 @@ void Clients::choose_write(Client& client, Op& op) {
     op.sequence = client.next_sequence++;
     std::string value = num(o.client) + "." + num(op.sequence);
     if (world_.random().permille(setup_.big_permille)) value += std::string(setup_.big_bytes, '.');
+    if (setup_.uniform_bytes) {
+        const uint64_t without = kv::encode_put(o.key, value).size();
+        value += std::string(setup_.uniform_bytes - std::min(without, setup_.uniform_bytes), '.');
+        o.kind = lincheck::OpKind::put;
+        o.value = value;
+        op.data = kv::encode_put(o.key, value);
+        return;
+    }
     const uint64_t which = world_.random().below(1000);
     if (which < setup_.del_permille) {
         o.kind = lincheck::OpKind::del;
@@ -191,18 +223,17 @@ void Clients::answered(Node& node, const Answer& answer) {
     }
     Reply reply{answer, {}, node.app().newest_write(), {}};
     if (answer.kind == AnswerKind::read_ready) {
-        if (node.app().applied() < answer.index) {
-            fail("a read is ready at " + num(answer.index.value) + ", applied is " + num(node.app().applied().value));
+        if (node.replica().applied() < answer.index) {
+            fail("a read is ready at " + num(answer.index.value) + ", applied is " +
+                 num(node.replica().applied().value));
         }
         // Stricter than what clients can tell: whoever proves its mastership after that moment had confirmed all of it.
         if (answer.index < a.decided) {
             fail("a read that came when " + num(a.decided.value) + " was decided is answered at " +
                  num(answer.index.value));
         }
-        auto op = clients_[a.client].ops.find(a.op);
-        if (op != clients_[a.client].ops.end()) reply.value = node.app().get(op->second.told.key);
     }
-    if (answer.kind == AnswerKind::confirmed) {
+    if (answer.kind == AnswerKind::confirmed || answer.kind == AnswerKind::read_ready) {
         reply_when_applied(a, std::move(reply), 0);
     } else {
         send(a, std::move(reply));
@@ -212,13 +243,20 @@ void Clients::answered(Node& node, const Answer& answer) {
 void Clients::reply_when_applied(const Attempt& a, Reply reply, int tries) {
     Node& node = world_.node(a.node);
     if (node.life() != a.life) return;
+    const bool read = reply.answer.kind == AnswerKind::read_ready;
     if (node.app().applied() >= reply.answer.index) {
-        reply.result = node.app().result_of(reply.answer.index);
+        auto op = clients_[a.client].ops.find(a.op);
+        const bool waits = op != clients_[a.client].ops.end();
+        if (read && waits) reply.value = node.app().get(op->second.told.key);
+        if (read) reply.seen = node.app().newest_write();
+        if (!read) reply.result = node.app().result_of(reply.answer.index);
     } else if (tries < kTriesForResult) {
         world_.schedule().after(kBetweenTriesUs, [this, a, reply = std::move(reply), tries] {
             reply_when_applied(a, reply, tries + 1);
         });
         return;
+    } else if (read) {
+        return;  // it is asked again
     }
     send(a, std::move(reply));
 }

@@ -30,8 +30,13 @@ struct ClientsSetup {
     uint32_t hasty_permille = 30;     // or as soon as one attempt was in vain
     uint32_t big_permille = 20;       // writes larger than a CPG entry may be
     uint64_t big_bytes = 4'000;
+    uint64_t uniform_bytes = 0;  // not 0: nothing is written but values that make requests so long
     bool table_forgets = false;  // the client table is small: `unknown` may be the last word
 };
+
+// Requests so long that a ledger's records have one length, or twice that: then old ones that were lost in part and new ones
+// begin at the same places.
+uint64_t uniform_request_bytes();
 
 class Clients {
   public:

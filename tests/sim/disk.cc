@@ -1,6 +1,7 @@
 #include "disk.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "core/invariants.h"
@@ -68,7 +69,7 @@ Disk::Opening Disk::open(LedgerId fresh) {
         store_->for_each([&](const EntryPtr& entry) { o.content.entries.push_back(entry); });
     } catch (const Cut&) {
         o.why = "it ended in the middle of its start";
-        end_how_ == End::power ? power_loss() : kill();
+        take_end() == End::power ? power_loss() : kill();
         return o;
     } catch (const Failure& failure) {
         o.why = failure.what();
@@ -113,6 +114,7 @@ void Disk::forget() {
     unsynced_.insert(unsynced_.end(), std::make_move_iterator(batch_.begin()), std::make_move_iterator(batch_.end()));
     batch_.clear();
     busy_ = false;
+    woken_ = false;
 }
 
 void Disk::kill() {
@@ -129,7 +131,14 @@ void Disk::power_loss() {
 
 void Disk::submit(Persist unit) {
     queue_.push_back(std::move(unit));
-    work();
+    if (busy_ || woken_) return;
+    // The ledger's thread takes all that is there by then.
+    woken_ = true;
+    schedule_.after(random_.between(0, 50), [this, life = life_] {
+        if (life != life_) return;
+        woken_ = false;
+        work();
+    });
 }
 
 void Disk::work() {
@@ -181,7 +190,7 @@ template <typename F> bool Disk::done(F&& operation) {
         if (!trouble) return true;
         why = trouble->text;
     } catch (const Cut&) {
-        how = end_how_;
+        how = take_end();
         why = "in the middle of an operation of the disk";
     }
     schedule_.after(0, [this, how, why, life = life_] {
@@ -211,6 +220,12 @@ std::vector<EntryPtr> Disk::stored(Index from) const {
 
 // ---- faults
 
+Disk::End Disk::take_end() {
+    const End how = end_how_;
+    std::tie(end_at_, end_how_) = std::exchange(then_, {0, End::kill});
+    return how;
+}
+
 void Disk::end_at(uint64_t nth, End how) {
     end_at_ = nth;
     end_how_ = how;
@@ -220,6 +235,7 @@ void Disk::mend() {
     factor_ = 1;
     hangs_until_ = 0;
     end_at_ = 0;
+    then_.first = 0;
     env_.fail_nothing();
     env_.set_room(UINT64_MAX);
 }

@@ -61,6 +61,8 @@ class Disk {
     void fill(uint64_t room) { env_.set_room(room); }
     // The process or the power ends at the nth operation on the files from now on, and before it is done.
     void end_at(uint64_t nth, End how);
+    // And after that once more.
+    void then_end_at(uint64_t nth, End how) { then_ = {nth, how}; }
     // A flipped bit, or a sector that is lost, in any place of what is durable but for the one of which the format
     // cannot tell (doc/ledger-format.md: the last batch). The text says where; empty: nothing was done.
     std::string damage();
@@ -72,6 +74,7 @@ class Disk {
 
   private:
     struct Cut {};  // thrown out of an operation
+    End take_end();
     struct Place {
         std::string path;
         uint64_t offset;
@@ -97,6 +100,7 @@ class Disk {
     std::vector<Persist> queue_;
     std::vector<Persist> batch_;  // being written and synced
     bool busy_ = false;
+    bool woken_ = false;
     uint64_t life_ = 0;  // what an earlier life began changes nothing
 
     DiskContent synced_;             // as was reported
@@ -107,6 +111,7 @@ class Disk {
     int64_t hangs_until_ = 0;
     uint64_t end_at_ = 0;  // 0: nothing is planned
     End end_how_ = End::kill;
+    std::pair<uint64_t, End> then_{0, End::kill};
     bool damaged_ = false;
 };
 

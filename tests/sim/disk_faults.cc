@@ -51,6 +51,15 @@ void cut_short(World& world, NodeId n, Random& random) {
     world.node(n).disk().end_at(uint64_t(random.between(1, 20)), power ? Disk::End::power : Disk::End::kill);
 }
 
+// Much is written at once and lost in part; and what comes in its place is cut short too.
+void cut_short_twice(World& world, NodeId n, Random& random) {
+    say(world, n, "power is to go in the middle of much work, and once more soon after");
+    Disk& disk = world.node(n).disk();
+    disk.hang(random.between(50'000, 800'000));
+    disk.end_at(uint64_t(random.between(1, 4)), Disk::End::power);
+    disk.then_end_at(uint64_t(random.between(8, 40)), random.one_in(4) ? Disk::End::power : Disk::End::kill);
+}
+
 void power_off_for_a_while(World& world, NodeId n, Random& random) {
     world.power_off(n);
     world.node(n).boot_later(random.pick(kDown));
@@ -78,7 +87,7 @@ void wiped(World& world, NodeId n, Random& random) {
 }  // namespace
 
 void strike(World& world, NodeId n, Random& random) {
-    switch (random.below(12)) {
+    switch (random.below(14)) {
         case 0:
         case 1:
         case 2: slow_or_hanging(world, n, random); break;
@@ -90,6 +99,8 @@ void strike(World& world, NodeId n, Random& random) {
         case 8:
         case 9: cut_short(world, n, random); break;
         case 10: damaged(world, n, random); break;
+        case 12:
+        case 13: cut_short_twice(world, n, random); break;
         case 11: random.one_in(4) ? wiped(world, n, random) : damaged(world, n, random); break;
     }
 }

@@ -152,7 +152,6 @@ const std::vector<Mutant>& mutants() {
         {"torn_record_accepted", "ledger", "a record counts whatever its checksum says"},
         {"chain_of_records_not_checked", "ledger", "a record counts whatever stood before it when it was written"},
         {"ledger_cut_short_at_damage", "ledger", "damage in the middle is taken for an unfinished write"},
-        {"old_records_of_a_segment_taken_for_new", "ledger", "a segment used again still counts with its old records"},
         {"truncation_not_written", "ledger", "a truncation leaves no record"},
         {"truncation_not_replayed", "ledger", "a start does not carry out truncations"},
         {"mark_alone_not_written", "ledger", "a mark without an entry leaves no record"},

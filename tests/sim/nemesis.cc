@@ -257,12 +257,14 @@ void Nemesis::lonely_master(Node& master, Random& random) {
 void Nemesis::quick_masters(Node& master, Random& random) {
     const NodeId slow(uint32_t(1 + random.below(world_.size())));
     const NodeId n = master.id();
+    const NodeId other(uint32_t(1 + random.below(world_.size())));
+    bool back = false;
     const int64_t lasts = random.between(500'000, 3'000'000);
     world_.side().slow_down(slow, n, uint64_t(random.between(10, 5'000)));
     later(lasts, [this, slow, n] { world_.side().slow_down(slow, n, 1); });
     for (int64_t at = 0; at < lasts; at += random.between(50'000, 600'000)) {
-        const NodeId target = random.one_in(2) ? n : NodeId(uint32_t(1 + random.below(world_.size())));
-        later(at, [this, target] { move_master(target); });
+        later(at, [this, target = back ? n : other] { move_master(target); });
+        back = !back;
     }
 }
 

@@ -12,7 +12,7 @@ constexpr Span kRestart{100'000, 2'000'000};
 
 // Which descriptor of the daemon brings it: what comes through one keeps its order. A node id is the side channel.
 uint32_t source_of(const Event& event) {
-    enum : uint32_t { cpg = 1'000, disk, application, clients, timer };
+    enum : uint32_t { cpg = 1'000, disk, application, timer, clients };
     if (const auto* received = std::get_if<event::Received>(&event))
         return received->by_cpg ? cpg : received->header.from.value;
     if (std::holds_alternative<event::Persisted>(event) || std::holds_alternative<event::EntriesRead>(event))
@@ -20,10 +20,13 @@ uint32_t source_of(const Event& event) {
     if (std::holds_alternative<event::Applied>(event) || std::holds_alternative<event::Opinions>(event) ||
         std::holds_alternative<event::Attached>(event) || std::holds_alternative<event::Application>(event))
         return application;
-    if (std::holds_alternative<event::Submit>(event) || std::holds_alternative<event::Read>(event) ||
-        std::holds_alternative<event::AskOutcome>(event) || std::holds_alternative<event::Forget>(event) ||
-        std::holds_alternative<event::MoveMaster>(event))
-        return clients;
+    // Requests may come by a connection each.
+    const auto connection = [](Token token) { return uint32_t(clients + token.value % 64); };
+    if (const auto* submit = std::get_if<event::Submit>(&event)) return connection(submit->token);
+    if (const auto* read = std::get_if<event::Read>(&event)) return connection(read->token);
+    if (const auto* ask = std::get_if<event::AskOutcome>(&event)) return connection(ask->token);
+    if (const auto* forget = std::get_if<event::Forget>(&event)) return connection(forget->token);
+    if (const auto* move = std::get_if<event::MoveMaster>(&event)) return connection(move->token);
     return std::holds_alternative<event::Tick>(event) ? timer : cpg;
 }
 
@@ -258,12 +261,14 @@ void Node::step(Event event) {
     const auto* received = std::get_if<event::Received>(&event);
     if (received && received->by_cpg && received->header.from == id_) world_.cpg().own_read(id_, received->header);
     if (const auto* told = std::get_if<event::Application>(&event)) accepts_.told_healthy(told->healthy);
+    const bool grant = received && std::holds_alternative<HeartbeatAnswer>(received->message);
     Update update = replica_->step(clock(), std::move(event));
     world_.stepped(id_, kind, update);
     ReplicaView after = replica_->view();
     world_.require(invariants_->check(before_, after, update));
     world_.require(world_.cluster().stepped(id_, before_, after, update));
     check_further(update);
+    if (grant && replica_->is_master()) world_.leased(*this);
     before_ = std::move(after);
     if (!world_.failed()) carry_out(std::move(update));
 }
@@ -277,6 +282,8 @@ void Node::check_further(const Update& update) {
         const auto* request = std::get_if<VoteRequest>(&out.message);
         if (vote && vote->granted) world_.voted(*this, vote->epoch, out.header.to);
         if (request) world_.voted(*this, request->epoch, id_);
+        const auto* answer = std::get_if<HeartbeatAnswer>(&out.message);
+        if (answer && answer->lease_granted) world_.granted(id_, answer->epoch);
     }
     if (!update.verdicts.empty())
         world_.require(world_.tables().decided(id_, update.verdicts.back().entry->index, replica_->clients()));

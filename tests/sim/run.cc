@@ -70,6 +70,10 @@ ClientsSetup random_clients(const RunOptions& options, const Setup& setup, Rando
     c.think.max_us = random.one_in(3) ? 20'000 : 300'000;
     c.roaming_permille = choose<uint32_t>(random, {0, 100, 500});
     c.late_permille = choose<uint32_t>(random, {0, 10, 50});
+    if (random.one_in(6)) {
+        c.uniform_bytes = uniform_request_bytes();
+        c.big_permille = 0;
+    }
     c.table_forgets = setup.options.max_clients < 100 || setup.options.max_outcomes < 100;
     return c;
 }
@@ -93,7 +97,7 @@ class Run {
         : options_(options), random_(options.seed ^ 0x5eed), rare_(options.seed),
           setup_(random_setup(options, random_)), world_(setup_),
           clients_setup_(random_clients(options, setup_, random_)), clients_(world_, clients_setup_),
-          early_(random_.one_in(5)), faults_us_(faults_last(options, random_)), nemesis_(world_, strikes()) {
+          early_(random_.one_in(4)), faults_us_(faults_last(options, random_)), nemesis_(world_, strikes()) {
         running_lines = &world_.last_lines();
     }
     ~Run() { running_lines = nullptr; }
@@ -147,13 +151,20 @@ class Run {
         }
         clients_.start();
         // The founding is a moment that strikes hardly ever meet.
-        if (early_ && random_.one_in(3))
-            world_.node(NodeId(1)).disk().end_at(uint64_t(random_.between(1, 40)), Disk::End::power);
+        if (early_ && random_.one_in(3)) founding_cut_short();
         // Some runs have faults from the first moment on.
         if (!early_) world_.run(5'000'000, [this] { return world_.cluster().decided().value > 1; });
         faults_from_ = world_.schedule().now();
         nemesis_.start();
         world_.run(faults_from_ + faults_us_, [this] { return too_busy(); });
+    }
+
+    void founding_cut_short() {
+        Disk& disk = world_.node(random_.one_in(2) ? NodeId(1) : world_.any_node()).disk();
+        disk.end_at(uint64_t(random_.between(1, 40)), Disk::End::power);
+        if (random_.one_in(2)) return;
+        disk.slow_down(uint64_t(random_.between(5, 100)));
+        world_.schedule().after(3'000'000, [&disk] { disk.slow_down(1); });
     }
 
     bool too_busy() {

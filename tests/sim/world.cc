@@ -116,6 +116,16 @@ void World::voted(Node& voter, Epoch epoch, NodeId candidate) {
     }
 }
 
+void World::leased(Node& master) {
+    const Epoch epoch = master.view().master_epoch;
+    for (const Voter& v : master.replica().lease_voters(master.clock())) {
+        if (v.node == master.id() || granted_[v.node] >= epoch) continue;
+        fail(Kind::safety, "R8: node " + std::to_string(master.id().value) + " counts a grant of node " +
+                               std::to_string(v.node.value) + ", which granted nothing in epoch " +
+                               std::to_string(epoch.value));
+    }
+}
+
 Node* World::master() {
     Node* newest = nullptr;
     Epoch epoch;

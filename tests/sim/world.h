@@ -87,6 +87,9 @@ class World {
     void compare(NodeId n, Index index, bool is_state, uint64_t digest);
     // R8: nobody votes for another while a master counts its grant.
     void voted(Node& voter, Epoch epoch, NodeId candidate);
+    // Nor does a master count a grant of another epoch.
+    void granted(NodeId voter, Epoch epoch) { granted_[voter] = std::max(granted_[voter], epoch); }
+    void leased(Node& master);
     // The one with the greatest epoch; null: none is.
     Node* master();
     void stepped(NodeId n, size_t event_kind, const Update& update);
@@ -118,6 +121,7 @@ class World {
     std::unique_ptr<Side> side_;
     std::vector<std::unique_ptr<Node>> nodes_;
     std::set<NodeId> lost_;
+    std::map<NodeId, Epoch> granted_;
     uint64_t digest_ = 0xcbf29ce484222325ULL;
     uint64_t steps_ = 0;
     Kind failure_ = Kind::none;
