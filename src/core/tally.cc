@@ -73,8 +73,7 @@ std::vector<Rejection> Replica::Impl::rejections() const {
     std::vector<Rejection> all;
     for (const auto& [index, reason] : opinions_.rejected()) {
         if (index > own_durable() || all.size() >= kMaxRejections) break;
-        if (index > own_accepted() || ASSENT_MUTANT(rejection_of_an_accepted_entry_told))
-            all.push_back({index, reason});
+        if (index > own_accepted()) all.push_back({index, reason});
     }
     return all;
 }

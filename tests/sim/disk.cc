@@ -80,6 +80,7 @@ Disk::Opening Disk::open(LedgerId fresh) {
     }
     o.open = true;
     o.broken = lost(o.content);
+    find_old_records();
     synced_ = o.content;
     unsynced_.clear();
     return o;
@@ -146,7 +147,42 @@ void Disk::work() {
     if (queue_.empty()) return prepare();
     busy_ = true;
     batch_.swap(queue_);
-    if (done([this] { return store_->write(batch_); })) later(&Disk::sync);
+    if (!done([this] { return store_->write(batch_); })) return;
+    // The worst moment: what is behind it looks like the next record.
+    if (old_records_.count(end_at_start_ + store_->bytes()) && random_.one_in(2)) {
+        ended(End::kill, "right before an old record");
+        return;
+    }
+    later(&Disk::sync);
+}
+
+// Whole records behind the ledger's end, from a write that was lost in part.
+void Disk::find_old_records() {
+    old_records_.clear();
+    ledger::Segment last;
+    FaultEnv copy;  // that nobody has locked
+    for (const auto& [path, contents] : env_.durable()) {
+        if (env_.exists(path)) copy.set_contents(path, env_.contents(path));
+    }
+    try {
+        ledger::walk(copy, kFolder, [&](const ledger::Segment& s, uint32_t at, const ledger::RecordHeader& h, auto) {
+            last.path = s.path;
+            last.use = s.use;
+            end_at_start_ = at + ledger::record_bytes(h.size);
+        });
+    } catch (const Failure&) {
+        return;  // damage that the start did not see
+    }
+    if (last.path.empty()) return;
+    const std::string bytes = env_.contents(last.path);
+    const std::string_view all(bytes);
+    const uint64_t upto = std::min<uint64_t>(bytes.size(), end_at_start_ + (16 << 10));
+    for (uint64_t at = end_at_start_; at + ledger::kRecordHeaderBytes <= upto; at += ledger::kRecordAlign) {
+        ledger::RecordHeader h;
+        if (!ledger::parse_record(all.substr(at, ledger::kRecordHeaderBytes), h) || h.use != last.use) continue;
+        const uint32_t size = ledger::record_bytes(h.size);
+        if (at + size <= bytes.size() && ledger::verify_record(all.substr(at, size), h)) old_records_.insert(at);
+    }
 }
 
 void Disk::sync() {
@@ -193,10 +229,14 @@ template <typename F> bool Disk::done(F&& operation) {
         how = take_end();
         why = "in the middle of an operation of the disk";
     }
+    ended(how, why);
+    return false;
+}
+
+void Disk::ended(End how, const std::string& why) {
     schedule_.after(0, [this, how, why, life = life_] {
         if (life == life_) hooks_.ended(how, why);
     });
-    return false;
 }
 
 // As the ledger does: what is going to be truncated is not found any more.

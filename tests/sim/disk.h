@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,8 @@ class Disk {
   private:
     struct Cut {};  // thrown out of an operation
     End take_end();
+    void ended(End how, const std::string& why);
+    void find_old_records();
     struct Place {
         std::string path;
         uint64_t offset;
@@ -112,6 +115,8 @@ class Disk {
     uint64_t end_at_ = 0;  // 0: nothing is planned
     End end_how_ = End::kill;
     std::pair<uint64_t, End> then_{0, End::kill};
+    std::set<uint64_t> old_records_;  // where they begin, in the segment that the start found to be the last
+    uint64_t end_at_start_ = 0;
     bool damaged_ = false;
 };
 

@@ -69,7 +69,6 @@ const std::vector<Mutant>& mutants() {
         {"rejected_counted_as_accepted", "R5", "what the application rejects is accepted", kAttached},
         {"opinion_outlives_the_entry", "R5", "what was said of a truncated entry counts for the one in its place",
          kAttached},
-        {"rejection_of_an_accepted_entry_told", "R5", "an ack tells of rejections below what it accepts", kAttached},
         {"application_that_hangs_accepts", "R5", "entries are accepted while the application does not answer"},
         {"accepts_without_asking", "R5", "entries are accepted before the application answered", kAttached},
         {"entries_not_offered_again_after_a_restart", "R5",

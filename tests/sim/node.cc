@@ -9,6 +9,8 @@ namespace assent::sim {
 
 // From the end of a daemon that failed to its next start.
 constexpr Span kRestart{100'000, 2'000'000};
+// A daemon that reads late reads by then.
+constexpr int64_t kSlowestUs = 3'000'000;
 
 // Which descriptor of the daemon brings it: what comes through one keeps its order. A node id is the side channel.
 uint32_t source_of(const Event& event) {
@@ -174,7 +176,10 @@ void Node::suspend(int64_t for_us) {
 }
 
 void Node::end_suspend() {
-    suspended_us_ = suspended_us();
+    if (!suspended_since_) return;
+    const int64_t lasted = world_.schedule().now() - suspended_since_;
+    suspended_us_ += lasted;
+    drifted_in_suspend_us_ += lasted * rates_.raw_ppm / 1'000'000;
     suspended_since_ = 0;
 }
 
@@ -184,14 +189,19 @@ int64_t Node::suspended_us() const {
 
 void Node::reboot_clock() {
     booted_at_ = world_.schedule().now();
-    drifted_us_ = rate_since_ = 0;
+    drifted_us_ = rate_since_ = drifted_in_suspend_us_ = 0;
     suspended_us_ = 0;
     suspended_since_ = 0;
+    read_ = Now();
 }
 
 int64_t Node::up_us() const { return world_.schedule().now() - booted_at_ + 1'000'000; }
 
 void Node::drift(int64_t raw_ppm) {
+    if (suspended_since_) {  // what is over has had its rate
+        end_suspend();
+        suspended_since_ = world_.schedule().now();
+    }
     int64_t awake = up_us() - suspended_us();
     drifted_us_ += (awake - rate_since_) * rates_.raw_ppm / 1'000'000;
     rate_since_ = awake;
@@ -202,7 +212,8 @@ Now Node::clock() const {
     const int64_t suspended = suspended_us();
     int64_t awake = up_us() - suspended;
     int64_t raw = awake + drifted_us_ + (awake - rate_since_) * rates_.raw_ppm / 1'000'000;
-    return Now{raw, suspended + suspended * rates_.raw_ppm / 1'000'000};
+    const int64_t not_over = suspended - suspended_us_;
+    return Now{raw, suspended + drifted_in_suspend_us_ + not_over * rates_.raw_ppm / 1'000'000};
 }
 
 int64_t Node::until_raw(int64_t raw_us) const {
@@ -219,7 +230,7 @@ void Node::give(Event event) {
 void Node::wake() {
     if (awake_) return;
     awake_ = true;
-    int64_t delay = world_.random().pick(world_.setup().process) * slow_;
+    int64_t delay = std::min(world_.random().pick(world_.setup().process) * slow_, kSlowestUs);
     int64_t stopped = paused_until_ - world_.schedule().now();
     world_.schedule().after(std::max(delay, stopped), [this, life = life_] {
         if (life != life_ || !awake_) return;
@@ -262,7 +273,11 @@ void Node::step(Event event) {
     if (received && received->by_cpg && received->header.from == id_) world_.cpg().own_read(id_, received->header);
     if (const auto* told = std::get_if<event::Application>(&event)) accepts_.told_healthy(told->healthy);
     const bool grant = received && std::holds_alternative<HeartbeatAnswer>(received->message);
-    Update update = replica_->step(clock(), std::move(event));
+    const Now read = clock();
+    if (read.raw_us < read_.raw_us || read.suspended_us < read_.suspended_us)
+        world_.fail(Kind::safety, "the simulator's clock went back");
+    read_ = read;
+    Update update = replica_->step(read, std::move(event));
     world_.stepped(id_, kind, update);
     ReplicaView after = replica_->view();
     world_.require(invariants_->check(before_, after, update));

@@ -90,6 +90,8 @@ class Node {
     int64_t drifted_us_ = 0;  // what the raw clock gained at earlier rates
     int64_t rate_since_ = 0;  // awake time at which the rate began
     int64_t suspended_us_ = 0;
+    int64_t drifted_in_suspend_us_ = 0;
+    Now read_;                     // last
     int64_t suspended_since_ = 0;  // 0: it is not
     Disk disk_;
     App app_;
