@@ -298,8 +298,12 @@ void Requests::on_applied(Index upto, const std::vector<AppliedResult>& results)
             local_read(key, p);
         } else if (p.where == Where::applying) {
             while (result != results.end() && result->index < index) ++result;
-            bool has = result != results.end() && result->index == index;
-            finish(key, pb::DONE, "", has ? result->result : std::string());
+            if (result != results.end() && result->index == index) {
+                finish(key, pb::DONE, "", result->result);
+            } else {  // empty, or it died with the application that had it: that is for its host to know
+                p.where = Where::application;
+                hooks_.result_of(key, index);
+            }
         }
     }
 }

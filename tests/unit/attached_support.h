@@ -161,6 +161,7 @@ class AttachedBench : public testing::Test {
     Index applied_;
     std::vector<Index> attached_;
     std::vector<AppliedResult> results_;
+    Index told_upto_;
     std::map<uint64_t, std::string> answers_;  // by token
     bool healthy_ = true;
     std::map<uint64_t, uint64_t> digests_;  // by index
@@ -182,7 +183,8 @@ class AttachedBench : public testing::Test {
         group.now_us = [this] { return now_; };
         HostHooks hooks;
         hooks.event = [this](const Event& e) { heard(e); };
-        hooks.applied = [this](Index, const std::vector<AppliedResult>& results) {
+        hooks.applied = [this](Index upto, const std::vector<AppliedResult>& results) {
+            told_upto_ = upto;
             results_.insert(results_.end(), results.begin(), results.end());
         };
         hooks.answered = [this](Token token, const Result<std::string>& answer, Index) {

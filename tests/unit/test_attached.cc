@@ -536,6 +536,24 @@ TEST_F(AttachedBench, MoreIsDurableIsNoOtherResult) {
     EXPECT_EQ(host_->status().durable, Index(2));
 }
 
+TEST_F(AttachedBench, AResultThatDiedWithItsApplicationIsNotKnown) {
+    for (uint64_t i = 1; i <= 3; ++i) append(write_at(i));
+    Played& app = attach(0);
+    decide(2);
+    applied(app, 1, 1, "one");
+    die(app);
+    told_upto_ = Index();
+    Played& next = attach(2);
+    EXPECT_EQ(told_upto_, Index(2)) << "who waits for index 2 hears of it";
+    decide(3);
+    applied(next, 3, 3, "three");
+    for (uint64_t i = 1; i <= 3; ++i) host_->result_of(Token(i), Index(i));
+    host_->flush();
+    EXPECT_EQ(answers_[1], "one");
+    EXPECT_EQ(answers_[2].substr(0, 6), "error:");
+    EXPECT_EQ(answers_[3], "three");
+}
+
 TEST_F(AttachedBench, WritesAreBounded) {
     EXPECT_TRUE(host_->check_write(std::string(options_.max_write_bytes, 'x')));
     EXPECT_FALSE(host_->check_write(std::string(options_.max_write_bytes + 1, 'x')));

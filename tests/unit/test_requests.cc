@@ -42,10 +42,24 @@ TEST_F(RequestsTest, ResultsFindTheirOwnWrites) {
     answer(first, AnswerKind::confirmed, Index(11));
     answer(second, AnswerKind::confirmed, Index(12));
     apply(Index(13), {{Index(11), "one"}, {Index(13), "three"}});
+    ASSERT_EQ(lookups_.size(), 1u) << "one Applied stands for two";
+    requests_.on_application(lookups_[0].first, std::string(), applied_);
     ASSERT_EQ(replies_.size(), 3u);
     std::map<uint64_t, std::string> results;
     for (const auto& [to, r] : replies_) results[r.sequence()] = r.result();
     EXPECT_EQ(results, (std::map<uint64_t, std::string>{{1, "one"}, {2, ""}, {3, "three"}}));
+}
+
+// The application applied it and died before it said so; the next one goes on from there.
+TEST_F(RequestsTest, AResultThatNobodyHeardIsNoEmptyResult) {
+    submit(write());
+    answer(last_event<event::Submit>().token, AnswerKind::confirmed, Index(11));
+    apply(Index(12), {{Index(12), "of another write"}});
+    ASSERT_EQ(lookups_.size(), 1u);
+    EXPECT_TRUE(replies_.empty());
+    requests_.on_application(lookups_[0].first, Error{"not known"}, applied_);
+    EXPECT_EQ(told().code(), pb::UNKNOWN);
+    EXPECT_EQ(told().index(), 11u);
 }
 
 TEST_F(RequestsTest, RepeatedWriteGetsTheFirstResult) {
@@ -184,7 +198,7 @@ TEST_F(RequestsTest, BusyAfterAnEarlierAttemptIsTriedAgain) {
     EXPECT_EQ(last_event<event::Submit>().sequence, 1u);
     EXPECT_EQ(last_event<event::Submit>().client, kClient);
     answer(last_event<event::Submit>().token, AnswerKind::confirmed, Index(11));
-    apply(Index(11));
+    apply(Index(11), {{Index(11), "x"}});
     EXPECT_EQ(told().code(), pb::DONE);
 }
 

@@ -355,6 +355,7 @@ void AttachedHost::greet() {
     if (session_->applied() > most_applied_) results_after_ = session_->applied();  // those between were not heard
     most_applied_ = std::max(most_applied_, session_->applied());
     hooks_.event(event::Attached{told_applied_});
+    hooks_.applied(told_applied_, {});  // somebody may have waited for what this one has applied already
 }
 
 // Everything the application said goes to the core and to those who wait for it.
