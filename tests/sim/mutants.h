@@ -11,7 +11,7 @@ struct Mutant {
     const char* rule;       // of the protocol, or the ledger's part
     const char* wrong;      // what it does
     bool attached = false;  // only an attached application can show it
-    bool rare = false;      // needs more than some 600 seeds: not for a quick check
+    bool rare = false;      // needs some 250 seeds or more: not for a quick check
 };
 
 const std::vector<Mutant>& mutants();

@@ -250,8 +250,9 @@ void Nemesis::lonely_master(Node& master, Random& random) {
     // A voter that forgets what it granted.
     const NodeId voter(uint32_t(1 + random.below(world_.size())));
     if (voter == n || random.one_in(2)) return;
-    later(random.between(1'000, 300'000), [this, voter] { world_.node(voter).stop(); });
-    later(random.between(301'000, 400'000), [this, voter] { world_.boot(voter); });
+    const int64_t forgets = random.between(1'000, 200'000);
+    later(forgets, [this, voter] { world_.node(voter).stop(); });
+    later(forgets + random.between(100, 50'000), [this, voter] { world_.boot(voter); });
 }
 
 void Nemesis::quick_masters(Node& master, Random& random) {
