@@ -113,7 +113,7 @@ class ClusterInvariants {
     std::map<LedgerId, Ledger> gone_;  // of disks that were wiped: what had been acked from there
     std::map<Epoch, Master> masters_;
     std::map<Epoch, std::map<NodeId, Given>> votes_;  // that are durable
-    ClusterId cluster_;                              // the first one that was durable
+    ClusterId cluster_;                               // the first one that was durable
     std::map<Position, Known> known_;
     std::vector<EntryPtr> decided_;
     std::vector<Epoch> decided_in_;  // the master's epoch that confirmed it
