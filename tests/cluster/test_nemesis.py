@@ -10,7 +10,7 @@ from assentcluster.testing import limit
 
 
 def seed_of_this_commit():
-    """$ASSENT_NEMESIS_SEED (./check sets it to the commit), else the commit of the checkout, else 0."""
+    """$ASSENT_NEMESIS_SEED (a text), else the commit of the checkout, else 0."""
     done = subprocess.run(["git", "-C", TOP, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return os.environ.get("ASSENT_NEMESIS_SEED") or done.stdout.strip() or "0"
 

@@ -18,6 +18,7 @@ from .wait import TimedOut, wait_for
 from .writer import Load
 
 HISTORY = "assent-test-history"
+DELAY_MS = 1  # between two hosts; without any, corosync's token would go round as fast as the processors let it
 RECOVERY = 120  # seconds until everything must work again once the faults have stopped
 FAULT_LINES = re.compile(r"Assertion|assertion|AddressSanitizer|runtime error:|fault of assentd|terminate called|does not hold")
 ASSENT = """\
@@ -123,7 +124,7 @@ class Episode:
 
     def _cluster(self, stack):
         return stack.enter_context(Cluster(self.size, assent=ASSENT, build=self.build, keep_folder=self.keep,
-                                           make_switch=lambda build: TapSwitch(build, self._number())))
+                                           make_switch=lambda build: TapSwitch(build, self._number(), DELAY_MS)))
 
     def _number(self):
         return random.Random(str(self.seed)).getrandbits(32)

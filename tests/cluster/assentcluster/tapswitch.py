@@ -10,10 +10,13 @@ PROGRAM = "assent-test-switch"
 class TapSwitch:
     """As Switch (plug, cut, heal, close), and more: rule() and clear(). Rules have names; all that fit a packet act on it."""
 
-    def __init__(self, build, seed=1):
+    def __init__(self, build, seed=1, delay=0):
+        """`delay` (ms) is what every packet takes, whatever the rules are."""
         self._process = subprocess.Popen(DIES_WITH_US + [build.program(PROGRAM), str(seed)], stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, start_new_session=True, text=True, bufsize=1)
         self._cuts = 0
+        self._delay = delay
+        self.heal()
 
     def command(self, line):
         """One line of what switch/fabric.h and switch/main.cc say. Returns the words after `ok`."""
@@ -46,6 +49,8 @@ class TapSwitch:
     def heal(self):
         """No rules any more."""
         self.command("clear")
+        if self._delay:
+            self.rule("distance", delay=self._delay)
 
     def counts(self):
         """What it did to packets so far: name → number."""
