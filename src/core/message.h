@@ -19,7 +19,7 @@ struct Header {
     NodeId from;
     NodeId to;        // 0: everybody
     LedgerId ledger;  // the sender's
-    Incarnation incarnation;
+    Incarnation incarnation;  // a later start on the same ledger has a greater one
     RingId ring;            // the view it was sent in: a hint for people, never a reason to drop
     uint64_t sequence = 0;  // on CPG, from 1, without holes, one count a sender's incarnation; over TCP 0
 };

@@ -7,7 +7,7 @@ namespace assent {
 
 struct Options {
     NodeId node;
-    Incarnation incarnation;
+    Incarnation incarnation;     // greater at each start on the same ledger, and never the same twice
     ClusterId fresh_cluster;     // random; used only if this node founds the cluster
     uint64_t random_seed = 1;    // election delays
     uint32_t priority = 0;       // greater goes first among ledgers as complete

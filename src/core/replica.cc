@@ -271,12 +271,14 @@ bool Replica::Impl::admit(const event::Received& e) {
     if (h.version < kProtocolMin || h.version > kProtocolMax) return drop("unknown protocol version", h, m);
     Peer& peer = peers_[h.from];
     if (peer.incarnation != h.incarnation) {
-        if (std::find(peer.replaced.begin(), peer.replaced.end(), h.incarnation) != peer.replaced.end()) {
-            return drop("replaced incarnation", h, m);
-        }
+        // CPG may bring a message of an earlier life after the side channel brought one of a later.
+        bool replaced = std::find(peer.replaced.begin(), peer.replaced.end(), h.incarnation) != peer.replaced.end();
+        if (peer.ledger == h.ledger) replaced = h.incarnation < peer.incarnation;
+        if (replaced) return drop("replaced incarnation", h, m);
         if (peer.incarnation) peer.replaced.push_back(peer.incarnation);
         if (peer.replaced.size() > 8) peer.replaced.pop_front();
         peer.incarnation = h.incarnation;
+        peer.ledger = h.ledger;
         peer.sequence = 0;
         // A restart ends mastership (R1).
         if (role_ == Role::follower && h.from == master_)

@@ -253,8 +253,9 @@ class Replica::Impl {
     uint64_t application_runs_ = 0;
     std::vector<Rejection> rejections() const;  // as an ack says them
     struct Peer {
+        LedgerId ledger;
         Incarnation incarnation;
-        std::deque<Incarnation> replaced;
+        std::deque<Incarnation> replaced;  // on other ledgers
         uint64_t sequence = 0;  // last seen on CPG
     };
     std::map<NodeId, Peer> peers_;

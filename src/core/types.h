@@ -28,7 +28,7 @@ using Index = Number<struct IndexTag, uint64_t>;
 using NodeId = Number<struct NodeIdTag, uint32_t>;
 // Random, made when a ledger was formatted: tells a wiped disk from the one that was voted in.
 using LedgerId = Number<struct LedgerIdTag, uint64_t>;
-// Random, one a run of the process.
+// One a run of the process: greater at each start on one ledger, random in its lower half.
 using Incarnation = Number<struct IncarnationTag, uint64_t>;
 // Number of a Persist, handed out by the core from 1.
 using PersistSeq = Number<struct PersistSeqTag, uint64_t>;

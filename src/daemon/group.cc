@@ -80,7 +80,7 @@ Group::Group(Loop& loop, Corosync& corosync, ledger::Env& env, const GroupOption
 
     Options core = options_.core;
     core.node = options_.node;
-    core.incarnation = Incarnation(random_u64());
+    core.incarnation = Incarnation(opened.run << 32 | random_u64() >> 32);
     core.fresh_cluster = {random_u64(), random_u64()};
     core.random_seed = random_u64();
     core.accept_at_once = !options_.attached;

@@ -30,6 +30,7 @@ struct Opened {
     Index mark;
     bool formatted = false;   // it was made just now
     uint64_t torn_bytes = 0;  // an unfinished last record was cut
+    uint64_t run = 0;         // greater at each start
 };
 
 struct LedgerStats {

@@ -73,6 +73,7 @@ void Store::recover(Opened& opened) {
     opened.last = outline_.last;
     opened.mark = outline_.mark;
     opened.torn_bytes = found.torn_bytes;
+    opened.run = state_.sequence;
 }
 
 void Store::format() {

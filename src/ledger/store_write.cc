@@ -49,6 +49,9 @@ Trouble Store::put(const Persist& unit) {
         const bool rides = !ASSENT_RARELY(mark_written_by_itself);
         const bool marked = rides && unit.mark && *unit.mark == entry->index && entry == unit.append.back();
         if (Trouble t = put_entry(*entry, marked)) return t;
+        if (ASSENT_RARELY(entry_written_by_itself)) {
+            if (Trouble t = flush()) return t;
+        }
     }
     if (unit.mark && *unit.mark != outline_.mark && !ASSENT_MUTANT(mark_alone_not_written)) {
         if (Trouble t = put_note(RecordKind::mark, *unit.mark)) return t;
@@ -162,7 +165,8 @@ Trouble Store::flush() {
     const size_t size = buffer_.size();
     // Whole pages: the kernel then need not read the rest of the last one from a segment that is used again.
     const uint64_t page_end = (end() + kPage - 1) / kPage * kPage;
-    if (page_end <= current_.capacity) buffer_.resize(page_end - offset_, '\0');
+    const bool fills = page_end <= current_.capacity && !ASSENT_RARELY(page_not_filled);
+    if (fills) buffer_.resize(page_end - offset_, '\0');
     unsynced_ = true;
     if (Trouble t = current_.file->write_at(offset_, buffer_)) return poison(*t);
     bytes_ += size;

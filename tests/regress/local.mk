@@ -8,6 +8,7 @@ tests_regress_test_regress_SOURCES = \
 	tests/regress/fetch_from_unmatched.cc \
 	tests/regress/founder_crash.cc \
 	tests/regress/founds_alone.cc \
+	tests/regress/incarnation_overtaken.cc \
 	tests/regress/lease_over_a_suspend.cc \
 	tests/regress/master_started_again.cc \
 	tests/regress/own_proposal_lost.cc \

@@ -51,6 +51,11 @@ Disk::Disk(Schedule& schedule, uint64_t seed, NodeId node, Span latency, uint64_
     options_.node = node;
     env_.on_operation([this](FaultEnv::Op, const std::string&) {
         if (end_at_ != 0 && --end_at_ == 0) throw Cut();
+        // The worst moment: what is behind the end looks like the next record.
+        if (!store_ || old_records_.empty() || !old_records_.count(end_at_start_ + store_->bytes())) return;
+        if (random_.one_in(2)) return;
+        end_how_ = End::kill;
+        throw Cut();
     });
 }
 
@@ -66,6 +71,7 @@ Disk::Opening Disk::open(LedgerId fresh) {
         store_ = Store::open(env_, options_, opened);
         o.content.state = opened.state;
         o.content.mark = opened.mark;
+        o.run = opened.run;
         store_->for_each([&](const EntryPtr& entry) { o.content.entries.push_back(entry); });
     } catch (const Cut&) {
         o.why = "it ended in the middle of its start";
@@ -147,13 +153,7 @@ void Disk::work() {
     if (queue_.empty()) return prepare();
     busy_ = true;
     batch_.swap(queue_);
-    if (!done([this] { return store_->write(batch_); })) return;
-    // The worst moment: what is behind it looks like the next record.
-    if (old_records_.count(end_at_start_ + store_->bytes()) && random_.one_in(2)) {
-        ended(End::kill, "right before an old record");
-        return;
-    }
-    later(&Disk::sync);
+    if (done([this] { return store_->write(batch_); })) later(&Disk::sync);
 }
 
 // Whole records behind the ledger's end, from a write that was lost in part.

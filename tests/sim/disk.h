@@ -39,6 +39,7 @@ class Disk {
         bool refused = false;  // for ever; else another start may do it
         std::string why;
         DiskContent content;
+        uint64_t run = 0;
         std::string broken;  // I9: what is missing, or a refusal that nothing had been done for
     };
     // The daemon starts: recovery on what is there. `fresh` is the ledger's id should it have to be made.

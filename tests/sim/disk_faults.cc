@@ -87,7 +87,7 @@ void wiped(World& world, NodeId n, Random& random) {
 }  // namespace
 
 void strike(World& world, NodeId n, Random& random) {
-    switch (random.below(14)) {
+    switch (random.below(16)) {
         case 0:
         case 1:
         case 2: slow_or_hanging(world, n, random); break;
@@ -100,7 +100,9 @@ void strike(World& world, NodeId n, Random& random) {
         case 9: cut_short(world, n, random); break;
         case 10: damaged(world, n, random); break;
         case 12:
-        case 13: cut_short_twice(world, n, random); break;
+        case 13:
+        case 14:
+        case 15: cut_short_twice(world, n, random); break;
         case 11: random.one_in(4) ? wiped(world, n, random) : damaged(world, n, random); break;
     }
 }

@@ -55,7 +55,6 @@ void Node::start() {
     if (running() || refused_) return;
     if (disk_.hangs_for() > 0) return boot_later(disk_.hangs_for());
     ++life_;
-    options_.incarnation = Incarnation(world_.random().next() | 1);
     options_.fresh_cluster = ClusterId{world_.random().next() | 1, world_.random().next()};
     options_.random_seed = world_.random().next();
     const Disk::Opening found = disk_.open(LedgerId(world_.random().next() | 1));
@@ -66,6 +65,7 @@ void Node::start() {
         if (!refused_) boot_later(world_.random().pick(kRestart));
         return;
     }
+    options_.incarnation = Incarnation(found.run << 32 | world_.random().next() >> 32);
     const auto& [state, entries, mark] = found.content;
     if (app_.applied().value > entries.size()) world_.fail(Kind::safety, "an application is ahead of its ledger");
     Recovered recovered(options_, state, mark, app_.applied());
