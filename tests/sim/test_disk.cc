@@ -33,6 +33,12 @@ class SimDisk : public ::testing::Test {
         unit.mark = entry->index;
         disk_->submit(std::move(unit));
     }
+    // Until it is written; it takes longer until it is synced.
+    void wake() {
+        const int64_t until = schedule_.now() + 51;
+        while (schedule_.run_one(until)) {
+        }
+    }
     void run() {
         while (!ended_ && schedule_.run_one(schedule_.now() + 60'000'000)) {
         }
@@ -55,7 +61,10 @@ class SimDisk : public ::testing::Test {
 TEST_F(SimDisk, WhatCameDuringASyncGoesIntoTheNextOne) {
     make(1);
     ASSERT_TRUE(start().open);
-    for (uint64_t i = 1; i <= 3; ++i) write(i);
+    write(1);
+    wake();
+    write(2);
+    write(3);
     EXPECT_TRUE(disk_->read(Index(1), Index(3), 1'000).error().size());
     run();
     EXPECT_EQ(completed_, (std::vector{PersistSeq(1), PersistSeq(3)}));
@@ -70,6 +79,7 @@ TEST_F(SimDisk, APowerLossTakesOnlyWhatWasNotSynced) {
         ASSERT_TRUE(start().open);
         write_and_run(1, 30);
         write(31);  // never synced
+        wake();
         disk_->power_loss();
         const Disk::Opening found = start();
         ASSERT_TRUE(found.open) << found.why;
@@ -85,6 +95,7 @@ TEST_F(SimDisk, AKilledProcessLosesNothingThatItWrote) {
     make(1);
     ASSERT_TRUE(start().open);
     write(1);
+    wake();
     disk_->kill();
     EXPECT_EQ(start().content.entries.size(), 1u);
 }
