@@ -17,11 +17,11 @@ struct Header {
     uint32_t version = kProtocolMax;
     ClusterId cluster;  // zero: the sender has none yet
     NodeId from;
-    NodeId to;        // 0: everybody
-    LedgerId ledger;  // the sender's
+    NodeId to;                // 0: everybody
+    LedgerId ledger;          // the sender's
     Incarnation incarnation;  // a later start on the same ledger has a greater one
-    RingId ring;            // the view it was sent in: a hint for people, never a reason to drop
-    uint64_t sequence = 0;  // on CPG, from 1, without holes, one count a sender's incarnation; over TCP 0
+    RingId ring;              // the view it was sent in: a hint for people, never a reason to drop
+    uint64_t sequence = 0;    // on CPG, from 1, without holes, one count a sender's incarnation; over TCP 0
 };
 
 // A node and its votes as corosync's nodelist and votequorum tell them.

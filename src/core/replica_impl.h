@@ -256,7 +256,7 @@ class Replica::Impl {
         LedgerId ledger;
         Incarnation incarnation;
         std::deque<Incarnation> replaced;  // on other ledgers
-        uint64_t sequence = 0;  // last seen on CPG
+        uint64_t sequence = 0;             // last seen on CPG
     };
     std::map<NodeId, Peer> peers_;
     std::set<std::string> logged_drops_;
