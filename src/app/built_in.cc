@@ -1,5 +1,7 @@
 #include "app/built_in.h"
 
+#include <utility>
+
 #include "base/log.h"
 
 namespace assent {
@@ -50,12 +52,24 @@ void BuiltIn::pump() {
     runner_.apply(std::move(entries));
 }
 
+// Who is told of these writes just now, and still asks, was given no result with them: it is empty. The application's
+// thread has nothing to add.
+void BuiltIn::result_of(Token token, Index index) {
+    if (telling_from_ && index >= telling_from_) {
+        empty_.push_back(token);
+    } else {
+        runner_.result_of(token, index);
+    }
+}
+
 void BuiltIn::on_news() {
     AppCompletions done = runner_.take();
     if (done.applied > applied_) {
-        applied_ = done.applied;
+        telling_from_ = next(std::exchange(applied_, done.applied));
         hooks_.event(event::Applied{applied_});
         hooks_.applied(applied_, done.results);
+        telling_from_ = Index();
+        for (Token token : std::exchange(empty_, {})) hooks_.answered(token, std::string(), applied_);
     }
     pump();
     for (const AppAnswer& a : done.answers) hooks_.answered(a.token, a.answer, a.applied);

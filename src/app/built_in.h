@@ -26,7 +26,7 @@ class BuiltIn : public Host {
     void prepare(std::vector<EntryPtr>) override {}
     void decided(std::vector<Verdict> verdicts) override;
     void query(Token token, Index after, const std::string& request) override { runner_.query(token, after, request); }
-    void result_of(Token token, Index index) override { runner_.result_of(token, index); }
+    void result_of(Token token, Index index) override;
     void forget(Token token) override { runner_.forget(token); }
     void flush() override {}
     void tick(int64_t now_us) override;
@@ -43,6 +43,8 @@ class BuiltIn : public Host {
     ApplicationRunner runner_;
     attached::VerdictFeed feed_;
     Index applied_;
+    Index telling_from_;        // 0: nobody is being told what is applied
+    std::vector<Token> empty_;  // asked for while telling
     int64_t retry_us_ = 0;
     bool healthy_ = true;
 };
