@@ -152,7 +152,7 @@ uint64_t FaultEnv::take_room(uint64_t bytes) {
 void FaultEnv::apply_write(Inode& inode, uint64_t offset, const std::string& bytes, Loss loss) {
     if (loss == Loss::everything) return;
     if (loss == Loss::nothing) return inode.durable.put(offset, bytes);
-    const uint64_t mode = chance() % 4;  // none, all, a prefix, any sectors
+    const uint64_t mode = loss == Loss::holes ? 3 : chance() % 4;  // none, all, a prefix, any sectors
     if (mode == 0) return;
     if (mode == 1) return inode.durable.put(offset, bytes);
     const uint64_t prefix = chance() % (bytes.size() + 1);
@@ -239,7 +239,7 @@ void FaultEnv::crash(Loss loss) {
     locks_.clear();
     if (loss == Loss::nothing) return;
     for (const NameChange& change : changes_) {
-        if (loss == Loss::some && chance() % 2 == 0) apply_change(durable_, change);
+        if (loss != Loss::everything && chance() % 2 == 0) apply_change(durable_, change);
     }
     changes_.clear();
     // An inode may have several names after a crash in the middle of a rename: each only once.

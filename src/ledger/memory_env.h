@@ -23,6 +23,7 @@ class FaultEnv : public Env {
     enum class Loss {
         everything,  // that was not synced
         some,        // by chance
+        holes,       // any sectors, of each write some
         nothing,     // the process died, the machine did not
     };
 

@@ -36,6 +36,12 @@ void take(DiskContent& content, const Persist& unit) {
     if (unit.mark) content.mark = *unit.mark;
 }
 
+size_t entries_in(const std::vector<Persist>& batch) {
+    size_t count = 0;
+    for (const Persist& unit : batch) count += unit.append.size();
+    return count;
+}
+
 std::string text(const DiskContent& c) {
     return std::to_string(c.entries.size()) + " entries, the last " +
            (c.entries.empty() ? "none" : assent::text(c.entries.back()->position())) + ", mark " +
@@ -49,14 +55,23 @@ Disk::Disk(Schedule& schedule, uint64_t seed, NodeId node, Span latency, uint64_
     options_.dir = kFolder;
     options_.segment_bytes = segment_bytes;
     options_.node = node;
-    env_.on_operation([this](FaultEnv::Op, const std::string&) {
-        if (end_at_ != 0 && --end_at_ == 0) throw Cut();
-        // The worst moment: what is behind the end looks like the next record.
-        if (!store_ || old_records_.empty() || !old_records_.count(end_at_start_ + store_->bytes())) return;
-        if (random_.one_in(2)) return;
-        end_how_ = End::kill;
+    env_.on_operation([this](FaultEnv::Op op, const std::string& path) { operation(op, path); });
+}
+
+// Before it is carried out.
+void Disk::operation(FaultEnv::Op op, const std::string& path) {
+    if (end_at_ != 0 && --end_at_ == 0) throw Cut();
+    if (loses_batch_ && op == FaultEnv::Op::sync && path.find("segment") != path.npos && entries_in(batch_) > 2) {
+        loses_batch_ = false;
+        holes_ = true;
+        end_how_ = End::power;
         throw Cut();
-    });
+    }
+    // The worst moment: what is behind the end looks like the next record.
+    if (!store_ || old_records_.empty() || !old_records_.count(end_at_start_ + store_->bytes())) return;
+    if (random_.one_in(2)) return;
+    end_how_ = End::kill;
+    throw Cut();
 }
 
 // ---- start and end
@@ -66,6 +81,10 @@ Disk::Opening Disk::open(LedgerId fresh) {
     options_.fresh_ledger = fresh;
     Opening o;
     const uint64_t failed = env_.failed();
+    if (!failing_starts_.empty()) {
+        env_.fail(FaultEnv::Op::write, failing_starts_.back());
+        failing_starts_.pop_back();
+    }
     try {
         ledger::Opened opened;
         store_ = Store::open(env_, options_, opened);
@@ -131,7 +150,9 @@ void Disk::kill() {
 
 void Disk::power_loss() {
     forget();
-    env_.crash(random_.one_in(4) ? FaultEnv::Loss::everything : FaultEnv::Loss::some);
+    const bool everything = random_.one_in(4);
+    env_.crash(holes_ ? FaultEnv::Loss::holes : everything ? FaultEnv::Loss::everything : FaultEnv::Loss::some);
+    holes_ = false;
 }
 
 // ---- work
@@ -153,7 +174,12 @@ void Disk::work() {
     if (queue_.empty()) return prepare();
     busy_ = true;
     batch_.swap(queue_);
-    if (done([this] { return store_->write(batch_); })) later(&Disk::sync);
+    // What lies behind the end is met by writes that end soon.
+    const bool small = hooks_.small_writes && !old_records_.empty();
+    if (small) hooks_.small_writes(true);
+    const bool written = done([this] { return store_->write(batch_); });
+    if (small) hooks_.small_writes(false);
+    if (written) later(&Disk::sync);
 }
 
 // Whole records behind the ledger's end, from a write that was lost in part.
@@ -276,6 +302,8 @@ void Disk::mend() {
     hangs_until_ = 0;
     end_at_ = 0;
     then_.first = 0;
+    loses_batch_ = false;
+    failing_starts_.clear();
     env_.fail_nothing();
     env_.set_room(UINT64_MAX);
 }

@@ -30,6 +30,7 @@ class Disk {
         std::function<void(const Persist&)> synced;  // each unit, in order,
         std::function<void(PersistSeq)> completed;   // then the last one's number
         std::function<void(End, const std::string&)> ended;
+        std::function<void(bool)> small_writes = {};  // are wanted while the ledger writes, or no more
     };
     // All chance comes from `seed`.
     Disk(Schedule& schedule, uint64_t seed, NodeId node, Span latency, uint64_t segment_bytes, Hooks hooks);
@@ -63,6 +64,10 @@ class Disk {
     void fill(uint64_t room) { env_.set_room(room); }
     // The process or the power ends at the nth operation on the files from now on, and before it is done.
     void end_at(uint64_t nth, End how);
+    // The power goes when a batch of some entries is written and not synced, and leaves holes in it.
+    void lose_a_batch() { loses_batch_ = true; }
+    // At each coming start the nth write fails, half done.
+    void fail_starts(std::vector<uint64_t> nth) { failing_starts_ = std::move(nth); }
     // And after that once more.
     void then_end_at(uint64_t nth, End how) { then_ = {nth, how}; }
     // A flipped bit, or a sector that is lost, in any place of what is durable but for the one of which the format
@@ -76,6 +81,7 @@ class Disk {
 
   private:
     struct Cut {};  // thrown out of an operation
+    void operation(ledger::FaultEnv::Op op, const std::string& path);
     End take_end();
     void ended(End how, const std::string& why);
     void find_old_records();
@@ -116,6 +122,9 @@ class Disk {
     uint64_t end_at_ = 0;  // 0: nothing is planned
     End end_how_ = End::kill;
     std::pair<uint64_t, End> then_{0, End::kill};
+    bool loses_batch_ = false;
+    bool holes_ = false;  // in what the power loss that comes leaves
+    std::vector<uint64_t> failing_starts_;
     std::set<uint64_t> old_records_;  // where they begin, in the segment that the start found to be the last
     uint64_t end_at_start_ = 0;
     bool damaged_ = false;

@@ -56,8 +56,18 @@ void cut_short_twice(World& world, NodeId n, Random& random) {
     say(world, n, "power is to go in the middle of much work, and once more soon after");
     Disk& disk = world.node(n).disk();
     disk.hang(random.between(50'000, 800'000));
-    disk.end_at(uint64_t(random.between(1, 4)), Disk::End::power);
+    random.one_in(2) ? disk.lose_a_batch() : disk.end_at(uint64_t(random.between(1, 4)), Disk::End::power);
     disk.then_end_at(uint64_t(random.between(8, 40)), random.one_in(4) ? Disk::End::power : Disk::End::kill);
+}
+
+// A start begins with a write of both copies of the ballot.
+void failing_starts(World& world, NodeId n, Random& random) {
+    say(world, n, "coming starts fail in a write");
+    std::vector<uint64_t> nth;
+    for (uint64_t i = random.between(2, 4); i > 0; --i) nth.push_back(random.between(1, 3));
+    world.node(n).disk().fail_starts(std::move(nth));
+    world.node(n).stop();
+    world.node(n).boot_later(random.pick(kDown));
 }
 
 void power_off_for_a_while(World& world, NodeId n, Random& random) {
@@ -87,7 +97,7 @@ void wiped(World& world, NodeId n, Random& random) {
 }  // namespace
 
 void strike(World& world, NodeId n, Random& random) {
-    switch (random.below(16)) {
+    switch (random.below(17)) {
         case 0:
         case 1:
         case 2: slow_or_hanging(world, n, random); break;
@@ -103,6 +113,7 @@ void strike(World& world, NodeId n, Random& random) {
         case 13:
         case 14:
         case 15: cut_short_twice(world, n, random); break;
+        case 16: failing_starts(world, n, random); break;
         case 11: random.one_in(4) ? wiped(world, n, random) : damaged(world, n, random); break;
     }
 }

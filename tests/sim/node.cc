@@ -48,7 +48,7 @@ Node::Node(World& world, NodeId id, const Options& options, ClockRates rates)
 Disk::Hooks Node::disk_hooks() {
     return {[this](const Persist& unit) { world_.require(world_.cluster().synced(id_, unit)); },
             [this](PersistSeq upto) { give(event::Persisted{upto}); },
-            [this](Disk::End how, const std::string& why) { disk_ended(how, why); }};
+            [this](Disk::End how, const std::string& why) { disk_ended(how, why); }, world_.setup().small_writes};
 }
 
 void Node::start() {

@@ -24,6 +24,8 @@ class Rare {
     Rare& operator=(const Rare&) = delete;
 
     RareCounts counts() const;
+    // While it is on, small writes that do not fill their page are as likely as others.
+    static void small_writes(bool on);
 
   private:
     struct Place {
@@ -36,6 +38,7 @@ class Rare {
     uint64_t seed_;
     Random random_;
     std::map<uint64_t, Place> places_;
+    bool small_writes_ = false;
 };
 
 }  // namespace assent::sim

@@ -59,6 +59,7 @@ Setup random_setup(const RunOptions& options, Random& random) {
     if (random.one_in(8)) s.atomic_bytes = 500;
     s.clocks_at_bounds = random.one_in(3);
     s.trace = options.trace;
+    s.small_writes = Rare::small_writes;
     return s;
 }
 
@@ -235,7 +236,7 @@ class Run {
         Index end = world_.cluster().decided();
         return std::all_of(on_.begin(), on_.end(), [this, end](NodeId n) {
             Node& node = world_.node(n);
-            return node.app().applied() == end && node.replica().view().last.index == end;
+            return node.running() && node.app().applied() == end && node.replica().view().last.index == end;
         });
     }
 
@@ -263,6 +264,10 @@ class Run {
     std::string nodes() {
         std::string all;
         for (NodeId n : on_) {
+            if (!world_.node(n).running()) {
+                all += "\n    node " + std::to_string(n.value) + " is down";
+                continue;
+            }
             ReplicaView v = world_.node(n).view();
             all += "\n    node " + std::to_string(n.value) + ": role " + std::to_string(int(v.role)) + " ballot " +
                    std::to_string(v.state.ballot.value) + " master " + std::to_string(v.master.value) + " last " +

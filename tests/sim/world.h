@@ -17,6 +17,7 @@ namespace assent::sim {
 
 // How the world behaves while nothing fails on purpose.
 struct Setup {
+    std::function<void(bool)> small_writes;  // see Disk::Hooks
     uint64_t seed = 1;
     uint32_t nodes = 3;
     std::vector<uint32_t> votes;  // by node from 1; empty: one each
