@@ -229,6 +229,40 @@ def test_diverged():
 
 
 @limit(150)
+def test_diverged_and_restored():
+    """A slave's application stores something else than the others: writes go on, and a snapshot of another node brings it
+    back, with all that came after it."""
+    with attached_cluster("digest_every: 4\n") as cluster, Applications(cluster) as applications:
+        master = cluster.start()
+        liar, healthy = cluster.others(master.node)
+        file = os.path.join(cluster.folder, "kv.snapshot")
+        write_some(master, 0)
+        cluster.wait_same()
+        saved = healthy.ctl("snapshot", "save", file, timeout=20)
+        assert saved.rc == 0, str(saved)
+        assert write(master, f"lie@{liar.node} at home").rc == 0
+        wait_for(lambda: write(master, "more", timeout=20).rc == 0 and applications.state(liar.node) == "diverged", 30,
+                 "the liar to be found", interval=0.2)
+        assert applications[liar.node].wait_exit(10) == 3
+        restore = Process("restore", liar.namespaces, [liar.build.program("assentctl"), "-t", "60", "snapshot", "restore", file],
+                          os.path.join(liar.folder, "log/restore.log"))
+        restore.start()
+        # Refused until the daemon has the request for it.
+        wait_for(lambda: taken_back(applications, liar.node), 30, "it to be taken for the snapshot")
+        assert restore.wait_exit(60) == 0, restore.log_tail()
+        applications.wait_state(liar.node, "healthy")
+        assert write(liar, "after it").rc == 0
+        texts = [text for _, text in applications.check_same()]
+        assert "a lie" not in texts and f"lie@{liar.node} at home" in texts and texts[-1] == "after it", texts
+
+
+def taken_back(applications: Applications, node: int) -> bool:
+    if not applications[node].alive:
+        applications[node].start()
+    return any("loaded a snapshot" in line for line in applications[node].log_tail())
+
+
+@limit(150)
 def test_snapshots():
     """Saved on one node and restored on another, which goes back to it and gets the rest again; and what becomes of it
     when the application is killed in the middle of either."""

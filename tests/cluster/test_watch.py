@@ -9,6 +9,7 @@ from assentcluster import Cluster, Load, wait_for
 from assentcluster.build import TOP
 from assentcluster.process import Process
 from assentcluster.testing import limit
+from test_attached import Applications, attached_cluster, write
 
 LIBRARY_WATCH = """
 import asyncio, assent
@@ -19,6 +20,10 @@ async def main():
                 print(seen.index, flush=True)
 asyncio.run(main())
 """
+
+
+ATTACHED_WATCH = LIBRARY_WATCH.replace("if seen.id:", "if seen.id and seen.data:").replace(
+    "seen.index,", "seen.index, seen.data.decode(),")
 
 
 class Watcher:
@@ -39,6 +44,10 @@ class Watcher:
         with open(self.output, encoding="utf-8") as output:
             return [line for line in output.read().splitlines() if line and line[0] in "{0123456789"]
 
+    def writes(self) -> list[str]:
+        """What an attached group was given to write."""
+        return [json.loads(line)["data"] if line[0] == "{" else line.split(" ", 1)[1] for line in self.lines()]
+
     def indexes(self) -> list[int]:
         return [json.loads(line)["index"] if line[0] == "{" else int(line) for line in self.lines()]
 
@@ -47,10 +56,10 @@ def assentctl_watch(host, *more: str) -> Watcher:
     return Watcher(host, "watch" + "".join(more), [host.build.program("assentctl"), "-o", "json", "watch", "--from", "1", *more])
 
 
-def library_watch(host) -> Watcher:
+def library_watch(host, program: str = LIBRARY_WATCH) -> Watcher:
     folder = os.path.join(host.build.folder, "src/lib/.libs")
     env = {"PYTHONPATH": os.path.join(TOP, "bindings/python"), "LD_LIBRARY_PATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
-    return Watcher(host, "library-watch", [sys.executable, "-c", LIBRARY_WATCH], env)
+    return Watcher(host, "library-watch", [sys.executable, "-c", program], env)
 
 
 @limit(150)
@@ -99,3 +108,21 @@ def test_watch_a_prefix():
         assert answer.rc == 0 and len(answer.out.splitlines()) == 2, str(answer)
         answer = host.ctl("watch", group="nobody", timeout=20)
         assert answer.rc == 65 and "nobody" in answer.err, str(answer)
+
+
+@limit(120)
+def test_watch_an_attached_group():
+    """On the node whose own application is gone: what the group confirms is seen, what it cancels is not."""
+    with attached_cluster() as cluster, Applications(cluster) as applications:
+        master = cluster.start()
+        host = cluster.others(master.node)[0]
+        with library_watch(host, ATTACHED_WATCH) as one, assentctl_watch(host, "--raw") as two:
+            assert write(master, "first").rc == 0
+            assert write(master, "reject@1,2,3 never").rc == 109
+            applications[host.node].kill()
+            applications.wait_state(host.node, "absent")
+            assert write(master, "last", timeout=20).rc == 0
+            for watcher in (one, two):
+                wait_for(lambda watcher=watcher: "last" in watcher.writes(), 30, "the last write to be seen")
+                assert watcher.writes() == ["first", "last"], watcher.lines()
+                assert watcher.process.alive
