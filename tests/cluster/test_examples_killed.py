@@ -1,5 +1,6 @@
 """Each program of examples/ under kill -9 of applications, daemons and whole hosts, while clients write through every node:
-nothing confirmed is lost, nothing cancelled appears, nothing is there twice, and the replicas are equal.
+nothing confirmed is lost, nothing cancelled appears, nothing is there twice, and the replicas are equal. A host that is killed
+loses what its daemon and its application had written and not synced.
 
 ASSENT_EXAMPLES_SECONDS says how long each is tormented (10), ASSENT_EXAMPLES_SEED with which faults (the first: 1).
 """
@@ -14,12 +15,22 @@ from collections import Counter
 
 from assentcluster import Cluster, example
 from assentcluster.clients import Clients, Tally
+from assentcluster.shim import Shim
 from assentcluster.testing import limit
 
 SECONDS = int(os.environ.get("ASSENT_EXAMPLES_SECONDS", "10"))
 SEED = int(os.environ.get("ASSENT_EXAMPLES_SEED", "1"))
 LIMIT = SECONDS + 400
 AGAIN = 90  # seconds until writes are confirmed again; a host needs ten, on a machine that does much else a multiple
+
+
+def disks(program: example.Example) -> dict[int, list[Shim]]:
+    """Of daemon and application, by node. The application is started again with its own."""
+    found = {host.node: [Shim(host), Shim(host, program.of[host.node], program.store[host.node], "-application")]
+             for host in program.cluster}
+    for node in found:
+        program.restart(node)
+    return found
 
 
 def kill(program: example.Example, kind: str, nodes: list[int]) -> None:
@@ -47,8 +58,8 @@ def start(program: example.Example, kind: str, nodes: list[int]) -> None:
             program.of[node].start()
 
 
-def torment(program: example.Example, clients: Clients, chance: random.Random) -> Counter:
-    """Until the time is over. Returns how many processes of each kind were killed."""
+def torment(program: example.Example, clients: Clients, shims: dict[int, list[Shim]], chance: random.Random) -> Counter:
+    """Until the time is over. Returns how many of each kind were killed, and how many writes they lost."""
     kills: Counter = Counter()
     deck: list[str] = []
     end = time.monotonic() + SECONDS
@@ -58,6 +69,8 @@ def torment(program: example.Example, clients: Clients, chance: random.Random) -
         nodes = chance.sample(list(program.of), chance.choices([1, 2, 3], [6, 2, 1])[0])
         kill(program, kind, nodes)
         kills[kind] += len(nodes)
+        if kind == "host":
+            kills["unsynced write"] += sum(shim.roll_back(chance) for node in nodes for shim in shims[node])
         time.sleep(chance.choice([0, 0, 0.5, 2]))  # how long it is away
         start(program, kind, nodes)
         more = chance.choice([0, 0, 1, 20])  # 0: the next one comes while this one is still coming up
@@ -70,13 +83,14 @@ def torment(program: example.Example, clients: Clients, chance: random.Random) -
 def killed(cluster: Cluster, program: example.Example, make, read, prepare=None) -> tuple[Tally, object]:
     """Starts, torments, lets all come up again. Returns what was written, and what all stores have."""
     assent = example.python_binding(cluster.build)
+    shims = disks(program)
     cluster.start()
     program.wait_healthy()
     if prepare:
         prepare()
     with Clients(cluster, assent, make, SEED) as clients:
         clients.wait_confirmed(1, AGAIN)
-        kills = torment(program, clients, random.Random(SEED))
+        kills = torment(program, clients, shims, random.Random(SEED))
         tally = clients.stop()
     content = program.same_stores(read, AGAIN)
     print(f"# seed {SEED}, {SECONDS} s: {len(tally.confirmed)} confirmed, {len(tally.cancelled)} cancelled, "

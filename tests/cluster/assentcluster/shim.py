@@ -1,4 +1,4 @@
-"""A bad disk and bad clocks for the assentd of a host: what shim/shim.cc does in the process, controlled from here."""
+"""A bad disk and bad clocks for a process of a host: what shim/shim.cc does in it, controlled from here."""
 
 import errno
 import mmap
@@ -14,12 +14,13 @@ PPM = 1_000_000
 
 
 class Shim:
-    """Make it before the host's daemon is used for the first time. The clocks are the host's: they go on through restarts."""
+    """Make it before the process (the host's daemon) is started for the first time. Its disk is the files whose paths begin
+    with `state`. The clocks go on through restarts."""
 
-    def __init__(self, host):
-        self.host = host
-        self._undo = host.namespaces.path("/run/undo")
-        control = host.namespaces.path("/run/shim")
+    def __init__(self, host, process=None, state=STATE + "/", name=""):
+        self._state = host.namespaces.path(state)
+        self._undo = host.namespaces.path(f"/run/undo{name}")
+        control = host.namespaces.path(f"/run/shim{name}")
         os.mkdir(self._undo, 0o700)
         with open(control, "w+b") as file:
             file.truncate(LAYOUT.size)
@@ -29,8 +30,9 @@ class Shim:
         self._clock = [0, raw, raw, boot, boot, 0]
         self._version = 2
         self._write()
-        host.daemon.env = {"LD_PRELOAD": host.build.program("assent-test-shim.so"), "ASSENT_SHIM_CONTROL": "/run/shim",
-                           "ASSENT_SHIM_STATE": STATE + "/", "ASSENT_SHIM_UNDO": "/run/undo"}
+        process = process or host.daemon
+        process.env = dict(process.env or {}, LD_PRELOAD=host.build.program("assent-test-shim.so"),
+                           ASSENT_SHIM_CONTROL=f"/run/shim{name}", ASSENT_SHIM_STATE=state, ASSENT_SHIM_UNDO=f"/run/undo{name}")
 
     @staticmethod
     def _clocks():
@@ -65,8 +67,9 @@ class Shim:
         """The process must have ended. As if the power had failed: of each file's writes that were not synced (really)
         the last ones are gone, all or some, and one of them may be torn. Returns how many."""
         files = {}
-        for folder, _, names in os.walk(self.host.namespaces.path(STATE)):
-            files.update({str(os.stat(os.path.join(folder, name)).st_ino): os.path.join(folder, name) for name in names})
+        for folder, _, names in os.walk(os.path.dirname(self._state)):
+            paths = (os.path.join(folder, name) for name in names)
+            files.update({str(os.lstat(path).st_ino): path for path in paths if path.startswith(self._state)})
         dropped = 0
         for name in sorted(os.listdir(self._undo)):
             writes = self._unsynced(os.path.join(self._undo, name))
