@@ -1,9 +1,10 @@
 """Waiting for a condition with a deadline."""
 
+import subprocess
 import time
 
-# What a condition may raise and still be asked again.
-RETRIED = (OSError, ValueError, KeyError, LookupError)
+# What a condition may raise and still be asked again. (A tool that did not answer in its time has said nothing yet.)
+RETRIED = (OSError, ValueError, KeyError, LookupError, subprocess.TimeoutExpired)
 
 
 class TimedOut(Exception):
