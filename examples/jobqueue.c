@@ -119,12 +119,18 @@ static void sync_folder(void) {
 static void load_store(void) {
     char text[256], result[256];
     struct record record;
+    struct head found;
     jobs = NULL;
     end = sizeof head;
     applied = 0;
     if ((file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0) die(path);
-    if (pread(file, &head, sizeof head, 0) != (ssize_t)sizeof head) { /* a new one */
+    if (pread(file, &found, sizeof found, 0) != (ssize_t)sizeof found) { /* a new one */
         if (pwrite(file, &head, sizeof head, 0) != (ssize_t)sizeof head) die(path);
+    } else if (memcmp(found.magic, head.magic, sizeof head.magic) != 0) {
+        fprintf(stderr, "jobqueue: %s is no store of jobs\n", path);
+        exit(1);
+    } else {
+        head = found;
     }
     while (pread(file, &record, sizeof record, end) == (ssize_t)sizeof record && record.index > applied &&
            record.length < sizeof text &&

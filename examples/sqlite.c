@@ -86,8 +86,10 @@ static void sync_folder(void) {
 }
 
 static void open_database(void) {
-    static const char *const changing[] = {"random", "randomblob", "date", "time", "datetime", "julianday", "strftime",
-                                           "unixepoch", "current_date", "current_time", "current_timestamp"};
+    static const char *const changing[] = {
+        "random", "randomblob", "date", "time", "datetime", "julianday", "strftime", "unixepoch", "timediff", "current_date",
+        "current_time", "current_timestamp", "changes", "total_changes", "last_insert_rowid", /* of this connection */
+        "sqlite_version", "sqlite_source_id", "sqlite_compileoption_used", "sqlite_compileoption_get"};
     size_t i;
     if (sqlite3_open(path, &db) != SQLITE_OK) die(path, sqlite3_errmsg(db));
     own("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"

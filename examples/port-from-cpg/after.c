@@ -94,6 +94,7 @@ int main(int argc, char **argv) {
     assent_model_v1_data_t model = {.model = ASSENT_MODEL_V1, .size = sizeof model, .group = "counters", .program = "after"};
     struct pollfd p[2] = {{-1, POLLIN, 0}, {0, POLLIN, 0}};
     assent_handle_t handle;
+    cs_error_t error;
     char line[256];
     int option;
     while ((option = getopt(argc, argv, "s:g:")) != -1) {
@@ -116,8 +117,9 @@ int main(int argc, char **argv) {
         if (assent_dispatch(handle, CS_DISPATCH_ALL) != CS_OK) die("assent_dispatch");
         if (p[1].revents && fgets(line, sizeof line, stdin)) {
             /* A full queue refuses it whole, and the descriptor is readable when there is room. */
-            while (assent_write(handle, line, strcspn(line, "\n"), 0, done, NULL) == CS_ERR_TRY_AGAIN)
+            while ((error = assent_write(handle, line, strcspn(line, "\n"), 0, done, NULL)) == CS_ERR_TRY_AGAIN)
                 assent_dispatch(handle, CS_DISPATCH_ONE);
+            if (error != CS_OK) die("assent_write");
         } else if (p[1].revents) {
             p[1].fd = -1;
         }
