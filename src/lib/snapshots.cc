@@ -33,6 +33,7 @@ Result<int> Snapshots::open_file() const {
 // ---- saving
 
 int Snapshots::begin_save(uint64_t token, const pb::ToApplication::SnapshotSave& save) {
+    if (save.id() <= aborted_) return -1;
     std::string reason;
     pb::Code code = pb::BUSY;
     if (save_) {
@@ -94,7 +95,10 @@ void Snapshots::taken(const pb::SnapshotTaken& taken) {
 
 // The application may still be writing: its file lives until it says that it is done.
 void Snapshots::abort(uint64_t id) {
-    if (!save_ || save_->id != id) return;
+    if (!save_ || save_->id != id) {
+        aborted_ = std::max(aborted_, id);
+        return;
+    }
     if (save_->sending)
         save_.reset();
     else
@@ -210,6 +214,7 @@ std::optional<Snapshots::Load> Snapshots::loaded(uint64_t token, const char* err
 
 void Snapshots::lost() {
     if (save_) abort(save_->id);
+    aborted_ = 0;
     if (load_ && load_->given)
         load_->current = false;
     else

@@ -20,7 +20,7 @@ class Snapshots {
     Snapshots(std::string folder, Push push) : folder_(std::move(folder)), push_(std::move(push)) {}
 
     // ---- saving. `token` names it to the application.
-    // The file to write into, or -1: it was refused, and the daemon was told why.
+    // The file to write into, or -1: it was refused, and the daemon was told why, or is not wanted any more.
     int begin_save(uint64_t token, const pb::ToApplication::SnapshotSave& save);
     bool saved(uint64_t token, uint64_t index, const char* error);
     void taken(const pb::SnapshotTaken& taken);
@@ -78,6 +78,7 @@ class Snapshots {
     const std::string folder_;
     const Push push_;
     std::optional<Save> save_;
+    uint64_t aborted_ = 0;  // the newest save that was given up before the application began with it
     std::optional<Load> load_;
 };
 
