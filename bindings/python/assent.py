@@ -234,8 +234,8 @@ class _Handle:
 
     def _dispatch(self) -> None:
         _check(_library().assent_dispatch(self._handle, _DISPATCH_ALL))
-        if self._thrown is not None and self._ended is not None and not self._ended.done():
-            self._ended.set_exception(self._thrown)
+        if self._thrown is not None:
+            self.close()
 
     def close(self) -> None:
         """Ends it. Writes that were submitted may still take effect."""
@@ -245,27 +245,32 @@ class _Handle:
         self._fd = -1
         _library().assent_finalize(self._handle)
         self._finished()
-        if self._ended is not None and not self._ended.done():
+        if self._ended is None or self._ended.done():
+            return
+        if self._thrown is not None:
+            self._ended.set_exception(self._thrown)
+        else:
             self._ended.set_result(None)
 
     def _finished(self) -> None:
         pass
 
     def _guarded(self, function: Callable[..., None]) -> Callable[..., None]:
-        """No exception gets into the C library: the first one comes out of wait_closed()."""
+        """No exception gets into the C library: it ends the handle, as if the process had died, and comes out of
+        wait_closed()."""
 
         def run(*arguments: Any) -> None:
             try:
-                if self._thrown is None:
-                    function(*arguments)
+                function(*arguments)
             except BaseException as error:  # pylint: disable=broad-except
                 self._thrown = error
+                _library().assent_finalize(self._handle)
 
         return run
 
     async def wait_closed(self) -> None:
-        """Returns after close(); raises what a callback raised. Nothing more is called after that: close, and end or begin
-        anew from the store."""
+        """Returns after close(); raises what a callback raised. Nothing more is called after that: end, or begin anew from
+        the store."""
         assert self._ended is not None
         await asyncio.shield(self._ended)
 

@@ -246,6 +246,8 @@ class TestApplication(unittest.TestCase):
             with self.assertRaisesRegex(RuntimeError, "a bug"):
                 await asyncio.wait_for(app.wait_closed(), LIMIT)
             self.assertEqual(app.lines, ["ATTACHED 9"])
+            with self.assertRaises(asyncio.IncompleteReadError):  # it does not detach in good order: it died of that write
+                await peer.receive()
 
 
 class TestLayout(unittest.TestCase):

@@ -173,7 +173,8 @@ cs_error_t assent_model_initialize(assent_handle_t* handle, assent_model_t model
 
 /* Ends the handle: no callback begins after it, requests without reply get none, blocking calls in other threads return
    CS_ERR_BAD_HANDLE. Writes that were submitted may still take effect. The descriptor is closed. Never blocks. An attached
-   application is detached; what it had in hand comes again with its next attach. */
+   application is detached; what it had in hand comes again with its next attach. In a callback it ends as if the process had
+   died: a write that it could not deal with three times counts as rejected. */
 cs_error_t assent_finalize(assent_handle_t handle);
 
 /* The descriptor to poll for POLLIN: readable means that assent_dispatch has something to do, maybe without any callback.
@@ -190,6 +191,7 @@ cs_error_t assent_fd_get(assent_handle_t handle, int* fd);
    CS_ERR_BUSY           another thread dispatches this handle, or a callback does
    CS_ERR_BAD_HANDLE     finalized, also meanwhile by another thread
    CS_ERR_INVALID_PARAM  no such flag
+   CS_ERR_LIBRARY        a callback written in C++ threw; what came after it is still due
    CS_ERR_NO_MEMORY      something may be lost: finalize the handle */
 cs_error_t assent_dispatch(assent_handle_t handle, cs_dispatch_flags_t flags);
 

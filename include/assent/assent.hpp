@@ -1,5 +1,6 @@
 // assent.hpp: libassent for C++, header only. Handles close themselves, callbacks are std::functions, errors are exceptions,
-// and no exception ever crosses the C library: one that a callback throws comes out of dispatch().
+// and no exception ever crosses the C library: one that a callback throws finalizes the handle, so that nothing is called
+// after it, and comes out of dispatch(). An application begins anew then, from what its store has.
 // Contract, errors, threads and ownership are those of assent.h, function for function.
 #ifndef ASSENT_ASSENT_HPP
 #define ASSENT_ASSENT_HPP
@@ -14,6 +15,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 namespace assent {
@@ -102,10 +104,10 @@ class Handle {
         check(assent_fd_get(handle_, &fd));
         return fd;
     }
-    // False: CS_DISPATCH_ONE_NONBLOCKING found nothing. Throws what a callback threw, after it has returned.
+    // False: CS_DISPATCH_ONE_NONBLOCKING found nothing. Throws what a callback threw: the handle is finalized then.
     bool dispatch(cs_dispatch_flags_t flags = CS_DISPATCH_ALL) {
         const cs_error_t error = assent_dispatch(handle_, flags);
-        if (inner_->thrown) std::rethrow_exception(std::exchange(inner_->thrown, nullptr));
+        if (inner_ && inner_->thrown) std::rethrow_exception(std::exchange(inner_->thrown, nullptr));
         if (error == CS_ERR_TRY_AGAIN) return false;
         check(error);
         return true;
@@ -175,22 +177,40 @@ class Handle {
     bool digest(uint64_t index, uint64_t value) { return answered(assent_digest(handle_, index, value)); }
 
   private:
-    struct Inner {
-        explicit Inner(Callbacks c) : callbacks(std::move(c)) {}
-        Callbacks callbacks;
-        std::exception_ptr thrown;
-    };
-    // A completion: freed when it is called. What never is called (the handle was finalized) is freed with the process.
+    struct Inner;
     struct Completion {
         Inner* inner;
         Done done;
     };
+    struct Inner {
+        explicit Inner(Callbacks c) : callbacks(std::move(c)) {}
+        Callbacks callbacks;
+        std::exception_ptr thrown;
+        std::mutex mutex;
+        std::unordered_map<Completion*, std::unique_ptr<Completion>> waiting;  // completions of requests without reply
 
-    template <typename Fn> static void run(Inner* inner, Fn&& fn) noexcept {
+        Completion* add(Done done) {
+            std::unique_ptr<Completion> completion(new Completion{this, std::move(done)});
+            Completion* const name = completion.get();
+            const std::lock_guard<std::mutex> lock(mutex);
+            waiting.emplace(name, std::move(completion));
+            return name;
+        }
+        std::unique_ptr<Completion> take(Completion* name) noexcept {
+            const std::lock_guard<std::mutex> lock(mutex);
+            const auto found = waiting.find(name);
+            std::unique_ptr<Completion> completion = std::move(found->second);
+            waiting.erase(found);
+            return completion;
+        }
+    };
+
+    template <typename Fn> static void run(assent_handle_t handle, Inner* inner, Fn&& fn) noexcept {
         try {
             fn();
         } catch (...) {
-            if (!inner->thrown) inner->thrown = std::current_exception();
+            inner->thrown = std::current_exception();
+            (void)assent_finalize(handle);
         }
     }
     static bool answered(cs_error_t error) {
@@ -199,17 +219,18 @@ class Handle {
         return true;
     }
     template <typename Call> bool submit(Done done, Call&& call) {
-        std::unique_ptr<Completion> completion;
-        if (done) completion.reset(new Completion{inner_.get(), std::move(done)});
-        const cs_error_t error = call(completion ? &completed : nullptr, completion.get());
+        Completion* const completion = done && inner_ ? inner_->add(std::move(done)) : nullptr;
+        const cs_error_t error = call(completion ? &completed : nullptr, completion);
+        if (error == CS_OK) return true;
+        if (completion) (void)inner_->take(completion);
         if (error == CS_ERR_TRY_AGAIN) return false;
         check(error);
-        (void)completion.release();
         return true;
     }
-    static void completed(assent_handle_t, const assent_reply_t* reply, void* user) {
-        const std::unique_ptr<Completion> completion(static_cast<Completion*>(user));
-        run(completion->inner, [&] { completion->done(*reply); });
+    static void completed(assent_handle_t handle, const assent_reply_t* reply, void* user) {
+        Completion* const name = static_cast<Completion*>(user);
+        const std::unique_ptr<Completion> completion = name->inner->take(name);
+        run(handle, completion->inner, [&] { completion->done(*reply); });
     }
     template <typename Call> static Answer wait(Call&& call) {
         assent_reply_t* raw = nullptr;
@@ -225,55 +246,56 @@ class Handle {
         m.withdraw = nullptr, m.query = nullptr, m.role = nullptr, m.application = nullptr, m.digest = nullptr;
         m.snapshot_save = nullptr, m.snapshot_load = nullptr;
         if (c.connection)
-            m.connection = [](assent_handle_t, int connected, const char* reason, void* context) {
-                run(at(context), [&] { at(context)->callbacks.connection(connected != 0, reason); });
+            m.connection = [](assent_handle_t handle, int connected, const char* reason, void* context) {
+                run(handle, at(context), [&] { at(context)->callbacks.connection(connected != 0, reason); });
             };
         if (c.writable)
-            m.writable = [](assent_handle_t, void* context) {
-                run(at(context), [&] { at(context)->callbacks.writable(); });
+            m.writable = [](assent_handle_t handle, void* context) {
+                run(handle, at(context), [&] { at(context)->callbacks.writable(); });
             };
         if (c.prepare)
-            m.prepare = [](assent_handle_t, const assent_entry_t* entry, void* context) {
-                run(at(context), [&] { at(context)->callbacks.prepare(*entry); });
+            m.prepare = [](assent_handle_t handle, const assent_entry_t* entry, void* context) {
+                run(handle, at(context), [&] { at(context)->callbacks.prepare(*entry); });
             };
         if (c.confirm)
-            m.confirm = [](assent_handle_t, const assent_entry_t* entry, void* context) {
-                run(at(context), [&] { at(context)->callbacks.confirm(*entry); });
+            m.confirm = [](assent_handle_t handle, const assent_entry_t* entry, void* context) {
+                run(handle, at(context), [&] { at(context)->callbacks.confirm(*entry); });
             };
         if (c.cancel)
-            m.cancel = [](assent_handle_t, uint64_t index, const char* reason, void* context) {
-                run(at(context), [&] { at(context)->callbacks.cancel(index, reason); });
+            m.cancel = [](assent_handle_t handle, uint64_t index, const char* reason, void* context) {
+                run(handle, at(context), [&] { at(context)->callbacks.cancel(index, reason); });
             };
         if (c.withdraw)
-            m.withdraw = [](assent_handle_t, uint64_t from, void* context) {
-                run(at(context), [&] { at(context)->callbacks.withdraw(from); });
+            m.withdraw = [](assent_handle_t handle, uint64_t from, void* context) {
+                run(handle, at(context), [&] { at(context)->callbacks.withdraw(from); });
             };
         if (c.query)
-            m.query = [](assent_handle_t, uint64_t query, const void* data, size_t length, void* context) {
-                run(at(context), [&] {
+            m.query = [](assent_handle_t handle, uint64_t query, const void* data, size_t length, void* context) {
+                run(handle, at(context), [&] {
                     at(context)->callbacks.query(query, {static_cast<const char*>(data ? data : ""), length});
                 });
             };
         if (c.role)
-            m.role = [](assent_handle_t, int master, uint64_t epoch, void* context) {
-                run(at(context), [&] { at(context)->callbacks.role(master != 0, epoch); });
+            m.role = [](assent_handle_t handle, int master, uint64_t epoch, void* context) {
+                run(handle, at(context), [&] { at(context)->callbacks.role(master != 0, epoch); });
             };
         if (c.application)
-            m.application = [](assent_handle_t, const assent_application_state_t* state, void* context) {
-                run(at(context), [&] { at(context)->callbacks.application(*state); });
+            m.application = [](assent_handle_t handle, const assent_application_state_t* state, void* context) {
+                run(handle, at(context), [&] { at(context)->callbacks.application(*state); });
             };
         if (c.snapshot_save)
-            m.snapshot_save = [](assent_handle_t, uint64_t snapshot, int fd, void* context) {
-                run(at(context), [&] { at(context)->callbacks.snapshot_save(snapshot, fd); });
+            m.snapshot_save = [](assent_handle_t handle, uint64_t snapshot, int fd, void* context) {
+                run(handle, at(context), [&] { at(context)->callbacks.snapshot_save(snapshot, fd); });
             };
         if (c.snapshot_load)
-            m.snapshot_load = [](assent_handle_t, uint64_t snapshot, int fd, uint64_t length, uint64_t index,
+            m.snapshot_load = [](assent_handle_t handle, uint64_t snapshot, int fd, uint64_t length, uint64_t index,
                                  const assent_cluster_id_t* cluster, void* context) {
-                run(at(context), [&] { at(context)->callbacks.snapshot_load(snapshot, fd, length, index, *cluster); });
+                run(handle, at(context),
+                    [&] { at(context)->callbacks.snapshot_load(snapshot, fd, length, index, *cluster); });
             };
         if (c.digest)
-            m.digest = [](assent_handle_t, uint64_t index, void* context) {
-                run(at(context), [&] { at(context)->callbacks.digest(index); });
+            m.digest = [](assent_handle_t handle, uint64_t index, void* context) {
+                run(handle, at(context), [&] { at(context)->callbacks.digest(index); });
             };
     }
     static Inner* at(void* context) { return static_cast<Inner*>(context); }

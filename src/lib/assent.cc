@@ -68,6 +68,8 @@ template <typename Fn> cs_error_t guarded(Fn&& fn) {
         return failed(CS_ERR_NO_RESOURCES, f.what());
     } catch (const std::exception& e) {
         return failed(CS_ERR_LIBRARY, e.what());
+    } catch (...) {
+        return failed(CS_ERR_LIBRARY, "a callback threw what is no std::exception");
     }
 }
 
@@ -78,8 +80,9 @@ const char* sentence(cs_error_t error) {
         case CS_ERR_TRY_AGAIN: return "there is no room, or nothing is due: try again";
         case CS_ERR_BUSY: return "the handle is being dispatched already, by another thread or by a callback's caller";
         case CS_ERR_EXIST: return "the handle is attached already";
-        case CS_ERR_NOT_EXIST: return "nobody waits for this any more";
+        case CS_ERR_NOT_EXIST: return "there is nothing of this name, or it was answered, withdrawn or ended meanwhile";
         case CS_ERR_BAD_OPERATION: return "the handle is not attached";
+        case CS_ERR_NOT_SUPPORTED: return "an application needs the path of the daemon's unix socket as its address";
         case CS_ERR_TOO_BIG: return "longer than what is taken";
         case CS_ERR_INVALID_PARAM: return "an argument is out of its range";
         default: return "the call failed";
@@ -366,7 +369,8 @@ cs_error_t assent_application_attach(assent_handle_t handle, const char* group, 
         if (group && (!*group || std::strlen(group) > kMostName)) return invalid("group is empty or too long");
         if (applied != 0 && !id.high && !id.low)
             return invalid("a store with writes in it belongs to a cluster: say which");
-        return h.attach(group, applied, id);
+        const cs_error_t error = h.attach(group, applied, id);
+        return error == CS_ERR_INVALID_PARAM ? invalid("the handle has no callback prepare, confirm or query") : error;
     });
 }
 

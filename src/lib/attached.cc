@@ -51,12 +51,14 @@ cs_error_t Attached::attach(const std::string& group, uint64_t applied, const as
     return CS_OK;
 }
 
-cs_error_t Attached::detach() {
+cs_error_t Attached::detach(bool in_good_order) {
     if (stage_ == Stage::none) return CS_ERR_NOT_EXIST;
     if (session_.up()) {
-        pb::FromApplication from;
-        from.mutable_detach();
-        send(std::move(from));
+        if (in_good_order) {
+            pb::FromApplication from;
+            from.mutable_detach();
+            send(std::move(from));
+        }
         session_.flush();
     }
     session_.stop();

@@ -19,7 +19,8 @@ class Attached {
              const std::string& where, const std::string& program, const std::string& spool);
 
     cs_error_t attach(const std::string& group, uint64_t applied, const assent_cluster_id_t& cluster, Time now);
-    cs_error_t detach();
+    // Not in good order: as if the process had died, so that what it has in hand can be blamed.
+    cs_error_t detach(bool in_good_order = true);
     bool wanted() const { return stage_ != Stage::none; }
 
     cs_error_t accept(uint64_t ask);

@@ -18,7 +18,6 @@ struct Owner {
 struct Event {
     std::function<bool()> begin;  // with the handle's lock: is it still wanted? May do all there is to do, and say no
     std::function<void()> run;    // the callback, without the lock
-    std::function<void()> end;    // with the lock; may be empty
     size_t bytes = 0;
 };
 
@@ -28,7 +27,7 @@ class Events {
         bytes_ += event.bytes;
         queue_.push_back(std::move(event));
     }
-    void push(std::function<void()> run) { push({nullptr, std::move(run), nullptr, 0}); }
+    void push(std::function<void()> run) { push({nullptr, std::move(run), 0}); }
     bool empty() const { return queue_.empty(); }
     size_t size() const { return queue_.size(); }
     size_t bytes() const { return bytes_; }

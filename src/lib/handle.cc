@@ -151,7 +151,8 @@ void Handle::finalize() {
     const Lock lock(mutex_);
     closed_ = true;
     finalizer_ = std::this_thread::get_id();
-    (void)attached_.detach();
+    const bool in_callback = dispatching_ && dispatcher_ == finalizer_;
+    (void)attached_.detach(!in_callback);
     client_.stop();
     events_.clear();
     wake_waiters();

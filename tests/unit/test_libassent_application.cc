@@ -1,6 +1,8 @@
 // libassent's application role against a scripted daemon, and the C++ wrapper.
 #include <unistd.h>
 
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "assent/assent.hpp"
@@ -343,6 +345,31 @@ TEST_F(LibassentApplication, ASnapshotIsSavedInsideItsWindow) {
     EXPECT_EQ(assent_snapshot_saved(handle, app.snapshots[2], 1, nullptr), CS_ERR_NOT_EXIST);
 }
 
+// As when the application was busy for longer than whoever asked would wait. More than the window would wait for ever.
+TEST_F(LibassentApplication, ASnapshotGivenUpBeforeItBeganIsNotSaved) {
+    Peer peer = attach();
+    const auto ask = [&](uint64_t id) {
+        peer.say([id](auto& m) {
+            m.mutable_snapshot_save()->set_id(id);
+            m.mutable_snapshot_save()->set_chunk_bytes(10);
+            m.mutable_snapshot_save()->set_window_bytes(20);
+        });
+    };
+    const auto give_up = [&](uint64_t id) { peer.say([id](auto& m) { m.mutable_snapshot_abort()->set_id(id); }); };
+    wait_for("attached ");
+    ask(1);
+    give_up(1);
+    ask(2);
+    give_up(2);
+    ask(3);
+    wait_for("save");
+    EXPECT_EQ(app.count("save"), 1u);
+    EXPECT_EQ(assent_snapshot_saved(handle, app.snapshots.at(0), 1, nullptr), CS_OK);
+    const pb::FromApplication said = peer.said(handle);
+    EXPECT_EQ(said.snapshot_end().id(), 3u);
+    EXPECT_EQ(said.snapshot_end().code(), pb::DONE);
+}
+
 class LibassentLoad : public LibassentApplication {
   protected:
     static void load(Peer& peer, uint64_t id, const std::string& data, uint64_t bytes) {
@@ -418,43 +445,137 @@ TEST_F(LibassentApplication, DigestsAndTheCluster) {
     EXPECT_TRUE(other.closed(handle));
 }
 
+TEST_F(LibassentApplication, CallsThatAreRefused) {
+    EXPECT_EQ(assent_applied(handle, 1, 1, nullptr, 0), CS_ERR_BAD_OPERATION);
+    EXPECT_EQ(assent_application_detach(handle), CS_ERR_NOT_EXIST);
+    EXPECT_EQ(assent_application_attach(handle, "", 0, nullptr), CS_ERR_INVALID_PARAM);
+    EXPECT_EQ(assent_application_attach(handle, nullptr, 1, nullptr), CS_ERR_INVALID_PARAM) << "of which cluster?";
+    Peer peer = attach();
+    EXPECT_EQ(assent_application_attach(handle, nullptr, 0, nullptr), CS_ERR_EXIST);
+    peer.confirm(1);
+    wait_for("confirm 1");
+    EXPECT_EQ(assent_applied(handle, 2, 0, nullptr, 0), CS_ERR_INVALID_PARAM) << "it was not given";
+    EXPECT_EQ(assent_applied(handle, 1, 2, nullptr, 0), CS_ERR_INVALID_PARAM);
+    EXPECT_EQ(assent_applied(handle, 1, 1, nullptr, 1), CS_ERR_INVALID_PARAM);
+    const std::string big((1 << 20) + 1, 'x');
+    EXPECT_EQ(assent_applied(handle, 1, 1, big.data(), big.size()), CS_ERR_TOO_BIG);
+    EXPECT_EQ(assent_applied(handle, 1, 1, big.data(), big.size() - 1), CS_OK);
+    EXPECT_EQ(assent_applied(handle, 0, 0, nullptr, 0), CS_ERR_INVALID_PARAM) << "it goes back";
+
+    const std::string address = "localhost:5408";
+    const assent_model_v1_data_t remote = App::model(address);
+    assent_handle_t other = 0;
+    ASSERT_EQ(assent_model_initialize(&other, ASSENT_MODEL_V1, &remote, &app), CS_OK);
+    EXPECT_EQ(assent_application_attach(other, nullptr, 0, nullptr), CS_ERR_NOT_SUPPORTED);
+    EXPECT_NE(std::string(assent_error_detail()).find("unix socket"), std::string::npos);
+    EXPECT_EQ(assent_finalize(other), CS_OK);
+}
+
+// C has no exceptions, but a callback may be written in C++.
+TEST_F(LibassentApplication, WhatACallbackThrowsEndsInTheLibrary) {
+    const std::string path = daemon.path();
+    assent_model_v1_data_t m = App::model(path);
+    m.confirm = [](assent_handle_t, const assent_entry_t*, void*) { throw 42; };
+    assent_handle_t throws = 0;
+    ASSERT_EQ(assent_model_initialize(&throws, ASSENT_MODEL_V1, &m, &app), CS_OK);
+    ASSERT_EQ(assent_application_attach(throws, nullptr, 0, nullptr), CS_OK);
+    Peer peer = daemon.application(throws);
+    peer.attached(pb::DONE);
+    peer.confirm(1);
+    peer.confirm(2);
+    cs_error_t error = CS_OK;
+    for (const auto end = Clock::now() + kEnough; error == CS_OK && Clock::now() < end;)
+        error = assent_dispatch(throws, CS_DISPATCH_ONE);
+    EXPECT_EQ(error, CS_ERR_LIBRARY);
+    assent_state_t state{};
+    state.size = sizeof state;
+    EXPECT_EQ(assent_state_get(throws, &state), CS_OK);
+    EXPECT_EQ(state.delivered, 1u) << "nothing is given after it";
+    EXPECT_EQ(assent_finalize(throws), CS_OK);
+}
+
 // ---- assent.hpp
 
-TEST(LibassentHpp, ExceptionsComeOutOfDispatch) {
+// An application in C++: it applies what it can.
+struct InCpp {
+    explicit InCpp(const std::string& path) {
+        assent_model_v1_data_t options{};
+        options.address = path.c_str();
+        Callbacks callbacks;
+        callbacks.prepare = [this](const assent_entry_t& entry) { handle->accept(entry.ask); };
+        callbacks.confirm = [this](const assent_entry_t& entry) {
+            if (bytes_of(entry) == "bad") throw std::runtime_error("what a callback throws");
+            indexes.push_back(entry.index);
+            handle->applied(entry.index, entry.index, "done");
+        };
+        callbacks.query = [this](uint64_t query, std::string_view data) { handle->answer(query, data); };
+        handle.emplace(std::move(callbacks), options);
+        handle->attach(0, {});
+    }
+    std::optional<Handle> handle;
+    std::vector<uint64_t> indexes;
+};
+
+// Not even the BLOCKING one goes on, and what follows a confirm that failed is not given: that would leave a gap in the store.
+TEST(LibassentHpp, AnExceptionEndsTheHandleAndComesOutOfDispatch) {
+    for (const auto flags : {CS_DISPATCH_ALL, CS_DISPATCH_ONE, CS_DISPATCH_BLOCKING}) {
+        ScriptedDaemon daemon;
+        daemon.start();
+        InCpp app(daemon.path());
+        Handle& handle = *app.handle;
+        Peer peer = daemon.application(handle.get());
+        peer.attached(pb::DONE);
+        peer.confirm(1);
+        peer.confirm(2, "bad");
+        peer.confirm(3);
+        std::string thrown;
+        for (const auto end = Clock::now() + kEnough; thrown.empty() && Clock::now() < end;) {
+            try {
+                handle.dispatch(flags);
+            } catch (const std::runtime_error& e) {
+                thrown = e.what();
+            }
+        }
+        EXPECT_EQ(thrown, "what a callback throws");
+        EXPECT_EQ(app.indexes, std::vector<uint64_t>{1});
+        EXPECT_EQ(peer.said(0).applied().index(), 1u);
+        EXPECT_TRUE(peer.closed(0)) << "as if it had died";
+        EXPECT_THROW(handle.dispatch(), Exception);
+        EXPECT_THROW(handle.applied(2, 2), Exception);
+        handle.finalize();
+    }
+}
+
+TEST(LibassentHpp, HandlesAreMoved) {
     ScriptedDaemon daemon;
     daemon.start();
-    const std::string path = daemon.path();
-    assent_model_v1_data_t options{};
-    options.address = path.c_str();
-    Handle* self = nullptr;
-    Callbacks callbacks;
-    callbacks.prepare = [](const assent_entry_t& entry) {
-        if (bytes_of(entry) == "bad") throw std::runtime_error("what a callback throws");
-    };
-    callbacks.confirm = [&](const assent_entry_t& entry) { self->applied(entry.index, entry.index, "done"); };
-    callbacks.query = [&](uint64_t query, std::string_view data) { self->answer(query, std::string(data) + "!"); };
-    Handle handle(std::move(callbacks), options);
-    self = &handle;
-    handle.attach(0, {});
-    Peer peer = daemon.application(handle.get());
-    peer.attached(pb::DONE);
-    peer.prepare(1, 1, "bad");
-    peer.confirm(1);
-    std::string thrown;
-    for (const auto end = Clock::now() + kEnough; thrown.empty() && Clock::now() < end;) {
-        try {
-            handle.dispatch(CS_DISPATCH_ONE);
-        } catch (const std::runtime_error& e) {
-            thrown = e.what();
-        }
-    }
-    EXPECT_EQ(thrown, "what a callback throws");
-    EXPECT_EQ(peer.said(handle.get()).applied().result(), "done");
-    EXPECT_THROW(handle.applied(99, 99), Exception);
-    EXPECT_FALSE(handle.accept(4711));
-    Handle moved = std::move(handle);
+    InCpp app(daemon.path());
+    EXPECT_THROW(app.handle->applied(99, 99), Exception);
+    EXPECT_FALSE(app.handle->accept(4711));
+    Handle moved = std::move(*app.handle);
     EXPECT_GE(moved.fd(), 0);
-    EXPECT_THROW(handle.fd(), Exception);
+    EXPECT_THROW(app.handle->fd(), Exception);
+    EXPECT_THROW(app.handle->dispatch(), Exception);
+    EXPECT_THROW(app.handle->write("x", [](const assent_reply_t&) {}), Exception);
+    moved = Handle();
+    EXPECT_GE(moved.fd(), 0);
+}
+
+TEST(LibassentHpp, CompletionsThatAreNeverCalledEndWithTheHandle) {
+    const auto kept = std::make_shared<int>(0);
+    {
+        ScriptedDaemon daemon;
+        daemon.start();
+        const std::string path = daemon.path();
+        assent_model_v1_data_t options{};
+        options.address = path.c_str();
+        options.max_outstanding = 1;
+        Handle handle({}, options);
+        EXPECT_TRUE(handle.write("x", [kept](const assent_reply_t&) {}));
+        EXPECT_FALSE(handle.write("x", [kept](const assent_reply_t&) {}));
+        EXPECT_EQ(kept.use_count(), 2);
+    }
+    EXPECT_EQ(kept.use_count(), 1);
 }
 
 TEST(LibassentHpp, AnswersAreKept) {
