@@ -13,6 +13,7 @@ from typing import Dict, List
 
 TOP = os.environ.get("ASSENT_SOURCE", "../..")
 CC = os.environ.get("CC", "gcc").split()
+CXX = os.environ.get("CXX", "g++").split()
 LIBRARY = "src/lib/.libs"
 
 
@@ -55,6 +56,17 @@ def header_errors() -> Dict[str, List[str]]:
         for name in re.findall(r"(assent_\w+)\(", m.group("functions")):
             errors[name] = re.findall(r"CS_ERR_\w+", m.group("comment"))
     return errors
+
+
+IN_CPP = """
+#include <assent/assent.hpp>
+int main() {
+    assent_model_v1_data_t options{};
+    options.address = "/no/daemon/is/here";
+    assent::Handle handle({}, options);
+    return handle.write_wait("x", 20).outcome == ASSENT_NOT_DONE ? 0 : 1;
+}
+"""
 
 
 class TestManual(unittest.TestCase):
@@ -102,6 +114,25 @@ class TestManual(unittest.TestCase):
                         subprocess.run([program], check=True, timeout=60, env=environment)
                     compiled += 1
         self.assertGreater(compiled, 7)
+
+    def test_a_program_needs_what_pkg_config_says_and_no_more(self) -> None:
+        """As libassent_overview(3) has it, with the library where `make install` would put it; and assent.hpp for C++17."""
+        with tempfile.TemporaryDirectory() as prefix:
+            os.symlink(os.path.abspath(os.path.join(TOP, "include")), f"{prefix}/include")
+            os.symlink(os.path.abspath(LIBRARY), f"{prefix}/lib")
+            flags = subprocess.run(
+                ["pkg-config", f"--define-variable=prefix={prefix}", "--cflags", "--libs", "libassent"], check=True,
+                stdout=subprocess.PIPE, env={**os.environ, "PKG_CONFIG_PATH": os.path.abspath("src/lib")},
+                universal_newlines=True).stdout.split()
+            self.assertIn("-lassent", flags)
+            in_c = literal_blocks(section(page("assent_initialize"), "EXAMPLES"))[0]
+            for compiler, name, code in ((CC, "program.c", in_c), ([*CXX, "-std=c++17"], "program.cc", IN_CPP)):
+                with open(f"{prefix}/{name}", "w", encoding="utf-8") as file:
+                    file.write(code)
+                subprocess.run([*compiler, "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", f"{prefix}/{name}",
+                                "-o", f"{prefix}/program", *flags], check=True, timeout=120)
+                subprocess.run([f"{prefix}/program"], check=True, timeout=60,
+                               env={**os.environ, "LD_LIBRARY_PATH": os.path.abspath(LIBRARY)})
 
     def test_code_in_the_guides_is_that_of_the_examples(self) -> None:
         examples = {"assent_tutorial": ["jobqueue.c"], "assent_porting": ["port-from-cpg/before.c", "port-from-cpg/after.c"]}
