@@ -5,7 +5,8 @@
 //
 // What is written says how it behaves: "reject@1,3 …" is rejected on nodes 1 and 3, "die@2 …" kills it on node 2 when it is
 // asked, "lie@3 …" is stored as something else on node 3 if it was asked about it in this run. Ends with 3 when it is told
-// that a person has to do something. If there is a file FILE.die, it dies at the first chunk of a snapshot (and removes it).
+// that a person has to do something. If there is a file FILE.die, it dies at the first chunk of a snapshot (and removes it);
+// as long as there is a file FILE.reject, it rejects all that it is asked.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -90,6 +91,7 @@ class Store {
         if (fd_ < 0 || ::fdatasync(fd_) != 0 || ::rename((path_ + ".new").c_str(), path_.c_str()) != 0) fail(path_);
         read();
     }
+    bool rejects() const { return ::access((path_ + ".reject").c_str(), F_OK) == 0; }
     void die_if_asked() const {
         if (::unlink((path_ + ".die").c_str()) != 0) return;
         print("dies of a snapshot");
@@ -289,7 +291,7 @@ class Application {
             print("dies of " + std::to_string(p.index()));
             std::_Exit(9);
         }
-        if (names(p.data(), "reject", node_)) {
+        if (names(p.data(), "reject", node_) || store_.rejects()) {
             answer.mutable_reject()->set_index(p.index());
             answer.mutable_reject()->set_ask(p.ask());
             answer.mutable_reject()->set_reason("node " + node_ + " does not want it");

@@ -3,8 +3,10 @@
 The application is tests/cluster/application.cc: a line in a file for each verdict.
 """
 
+import contextlib
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 from assentcluster import Cluster, wait_for
 from assentcluster.process import Process
@@ -86,25 +88,26 @@ def test_hung_applications():
         hung = [host.node for host in cluster.others(master.node)]
         for node in hung:
             applications[node].pause()
-        answer = write(master, "in hand", timeout=2)
-        assert answer.rc in NOT_DONE, str(answer)
+        with ThreadPoolExecutor(3) as clients:
+            answers = list(clients.map(lambda number: write(master, f"in hand {number}", timeout=2), range(3)))
+        assert all(answer.rc in NOT_DONE for answer in answers), [str(answer) for answer in answers]
         for node in hung:
             applications.wait_state(node, "hung")
         for node in cluster.hosts:
-            assert "in hand" not in [text for _, text in applications.lines(node)], f"node {node} has applied it"
+            assert [text for _, text in applications.lines(node)] == ["before"], f"node {node} has applied it"
         refused = cluster[master.node].status()
         assert not refused["can_write"] and "application" in refused["reason"], refused["reason"]
         applications[hung[0]].kill()
         applications.wait_state(hung[0], "absent")
         applications[hung[0]].start()
         wait_for(lambda: write(master, "after").rc == 0, 30, "a majority of applications to take writes again")
-        told = answer.json
-        outcome = master.ctl("outcome", told["client"], told["sequence"]).json["outcome"]
+        outcomes = [master.ctl("outcome", told.json["client"], told.json["sequence"]).json["outcome"] for told in answers]
         applications[hung[1]].resume()
         verdicts = [text for _, text in applications.check_same()]
         assert verdicts[0] == "before" and verdicts[-1] == "after", verdicts
-        assert verdicts.count("in hand") == (outcome == "confirmed"), f"{outcome}, but {verdicts}"
-        print(f"# the write in hand: exit {answer.rc}, then {outcome}; verdicts {verdicts}")
+        for number, outcome in enumerate(outcomes):
+            assert verdicts.count(f"in hand {number}") == (outcome == "confirmed"), f"{outcomes}, but {verdicts}"
+        print(f"# writes in hand: exits {[answer.rc for answer in answers]}, then {outcomes}; verdicts {verdicts}")
 
 
 @limit(120)
@@ -126,6 +129,46 @@ def test_rejects():
         cancelled = [text for text in texts if text.startswith("!")]
         assert len(cancelled) == 3 and all("does not want it" in text for text in cancelled), texts
         assert cluster[1].status()["writes"]["cancelled"] == 3, cluster[1].status()["writes"]
+
+
+@limit(150)
+def test_rejects_for_a_while():
+    """An application that takes nothing for a while: on one node writes go on over its head, and then it has them all and
+    counts again; on two of three each write is cancelled with the reason, and when they take writes again, writes go on."""
+    with attached_cluster() as cluster, Applications(cluster) as applications:
+        cluster.start()
+        one, two, three = (host.node for host in cluster)
+        with rejecting(applications, one):
+            for number in range(10):
+                answer = write(cluster[1 + number % 3], f"over its head {number}", timeout=20)
+                assert answer.rc == 0, str(answer)
+        applications[three].pause()
+        applications.wait_state(three, "hung")
+        answer = write(cluster[two], "with its help", timeout=20)
+        assert answer.rc == 0, str(answer)
+        applications[three].resume()
+        applications.wait_state(three, "healthy")
+        with rejecting(applications, two, three):
+            for number in range(5):
+                answer = write(cluster[1 + number % 3], f"never {number}", timeout=20)
+                assert answer.rc == 109 and "does not want it" in answer.json["reason"], str(answer)
+        answer = write(cluster[one], "after", timeout=20)
+        assert answer.rc == 0, str(answer)
+        texts = [text for _, text in applications.check_same()]
+        assert [text for text in texts if not text.startswith("!")] == [
+            *(f"over its head {number}" for number in range(10)), "with its help", "after"], texts
+        assert len([text for text in texts if text.startswith("!")]) == 5, texts
+
+
+@contextlib.contextmanager
+def rejecting(applications: Applications, *nodes: int):
+    files = [applications.store(node) + ".reject" for node in nodes]
+    for file in files:
+        with open(file, "wb"):
+            pass
+    yield
+    for file in files:
+        os.unlink(file)
 
 
 @limit(120)
