@@ -12,7 +12,8 @@ fuzz_programs = \
 	tests/fuzz/fuzz_message \
 	tests/fuzz/fuzz_records \
 	tests/fuzz/fuzz_reply \
-	tests/fuzz/fuzz_requests
+	tests/fuzz/fuzz_requests \
+	tests/fuzz/fuzz_snapshot
 if WITH_ROCKSDB
 fuzz_programs += tests/fuzz/fuzz_kv tests/fuzz/fuzz_kv_store
 endif
@@ -103,3 +104,8 @@ tests_fuzz_fuzz_requests_SOURCES = tests/fuzz/fuzz_requests.cc
 tests_fuzz_fuzz_requests_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_requests_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_requests_LDADD = src/daemon/libassent_daemon.a $(fuzz_libs)
+
+tests_fuzz_fuzz_snapshot_SOURCES = tests/fuzz/fuzz_snapshot.cc src/ctl/snapshot_file.cc
+tests_fuzz_fuzz_snapshot_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_snapshot_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_snapshot_LDADD = $(fuzz_libs)
