@@ -22,6 +22,9 @@ tests_unit_test_attached_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit $(
 tests_unit_test_attached_SOURCES = \
 	tests/unit/attached_support.h \
 	tests/unit/test_attached.cc \
-	tests/unit/test_attached_feed.cc
+	tests/unit/test_attached_digests.cc \
+	tests/unit/test_attached_feed.cc \
+	tests/unit/test_attached_snapshots.cc \
+	tests/unit/test_attached_wrong.cc
 tests_unit_test_attached_LDADD = src/app/libassent_app.a src/wire/libassent_wire.a src/core/libassent_core.a \
 	src/base/libassent_base.a $(PROTOBUF_LIBS) $(QB_LIBS) $(GTEST_LIBS)
