@@ -28,3 +28,8 @@ tests_unit_test_attached_SOURCES = \
 	tests/unit/test_attached_wrong.cc
 tests_unit_test_attached_LDADD = src/app/libassent_app.a src/wire/libassent_wire.a src/core/libassent_core.a \
 	src/base/libassent_base.a $(PROTOBUF_LIBS) $(QB_LIBS) $(GTEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_built_in
+tests_unit_test_built_in_CPPFLAGS = $(tests_unit_test_attached_CPPFLAGS)
+tests_unit_test_built_in_SOURCES = tests/unit/attached_support.h tests/unit/test_built_in.cc
+tests_unit_test_built_in_LDADD = $(tests_unit_test_attached_LDADD)
