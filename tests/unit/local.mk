@@ -15,4 +15,4 @@ include tests/unit/lib.mk
 threaded_tests = tests/unit/test_log tests/unit/test_loop tests/unit/test_ledger_thread tests/unit/test_runner tests/unit/test_corosync
 
 # With AddressSanitizer: all but those whose compiling takes longest (RocksDB, CLI11, nlohmann-json).
-sanitized_tests = $(filter-out tests/unit/test_bench tests/unit/test_ctl tests/unit/test_kv,$(check_PROGRAMS))
+sanitized_tests = $(filter-out tests/unit/test_bench tests/unit/test_ctl tests/unit/test_group tests/unit/test_kv,$(check_PROGRAMS))
