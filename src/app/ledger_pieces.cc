@@ -1,5 +1,7 @@
 #include "app/ledger_pieces.h"
 
+#include <pthread.h>
+
 #include <utility>
 
 namespace assent {
@@ -21,6 +23,7 @@ void LedgerPieces::ask(Index from, Index upto, const VerdictPair& handed, uint64
 }
 
 void LedgerPieces::run() {
+    ::pthread_setname_np(::pthread_self(), "ledger-reader");
     std::unique_lock lock(mutex_);
     for (;;) {
         wake_.wait(lock, [this] { return stop_ || todo_; });

@@ -1,5 +1,6 @@
 #include "app/runner.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -94,6 +95,7 @@ AppCompletions ApplicationRunner::take() {
 }
 
 void ApplicationRunner::run() {
+    ::pthread_setname_np(::pthread_self(), "application");
     try {
         while (wait_for_work()) {
             while (!work_.empty() && !stop_) step();

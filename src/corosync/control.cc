@@ -2,6 +2,7 @@
 
 #include <corosync/corotypes.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -85,6 +86,7 @@ void Control::post(std::function<void()> call) {
 }
 
 void Control::run() {
+    ::pthread_setname_np(::pthread_self(), "corosync");
     for (;;) {
         take_calls();
         {
