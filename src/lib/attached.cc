@@ -135,8 +135,8 @@ void Attached::refuse(pb::Code code, const std::string& reason) {
 void Attached::on_detach(const pb::Detach& detach) {
     if (detach.code() == pb::BUSY)
         session_.fail(pb::BUSY, detach.reason(), kBusyPause);
-    else
-        refuse(detach.code(), detach.reason());
+    else  // nobody asked for it: that is no success
+        refuse(detach.code() == pb::DONE ? pb::OTHER_ERROR : detach.code(), detach.reason());
 }
 
 void Attached::show(assent_attachment_t state, pb::Code code, const std::string& reason, uint64_t next) {

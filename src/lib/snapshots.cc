@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace assent::lib {
 
@@ -39,7 +40,7 @@ int Snapshots::begin_save(uint64_t token, const pb::ToApplication::SnapshotSave&
     if (save_) {
         reason = "the application is saving another snapshot";
     } else if (Result<int> file = open_file(); file) {
-        save_.emplace();
+        save_ = Save();
         save_->id = save.id();
         save_->token = token;
         save_->chunk = std::clamp<uint64_t>(save.chunk_bytes(), 1, kMostChunk);
@@ -93,7 +94,8 @@ void Snapshots::taken(const pb::SnapshotTaken& taken) {
     if (save_ && save_->id == taken.id()) save_->taken = std::min(std::max(save_->taken, taken.bytes()), save_->sent);
 }
 
-// The application may still be writing: its file lives until it says that it is done.
+// The application may still be writing: its file lives until it says that it is done. One that waits for its turn is not
+// begun.
 void Snapshots::abort(uint64_t id) {
     if (!save_ || save_->id != id) {
         aborted_ = std::max(aborted_, id);
@@ -136,7 +138,7 @@ void Snapshots::begin_load(uint64_t token, const pb::ToApplication::SnapshotLoad
         from.mutable_snapshot_loaded()->set_reason("the application is loading another snapshot");
         return push_(std::move(from));
     }
-    load_.emplace();
+    load_ = Load();
     load_->id = load.id();
     load_->token = token;
     load_->index = load.index();
@@ -159,8 +161,9 @@ void Snapshots::refuse_load(const std::string& reason) {
 
 void Snapshots::chunk(const pb::SnapshotChunk& chunk) {
     if (!load_ || load_->id != chunk.id() || load_->given) return;
-    if (chunk.offset() != load_->got) return refuse_load("a chunk of the snapshot is out of order");
     const std::string& data = chunk.data();
+    if (chunk.offset() != load_->got || data.size() > load_->bytes - load_->got)
+        return refuse_load("a chunk of the snapshot is out of order, or longer than was announced");
     for (size_t done = 0; done < data.size();) {
         const ssize_t n = ::pwrite(load_->file.get(), data.data() + done, data.size() - done, off_t(load_->got));
         if (n < 0 && errno == EINTR) continue;
@@ -182,6 +185,7 @@ Snapshots::Load* Snapshots::end(const pb::SnapshotEnd& end) {
         load_.reset();
         return nullptr;
     }
+    if (std::exchange(load_->whole, true)) return nullptr;
     if (load_->got != load_->bytes || (end.bytes() != 0 && end.bytes() != load_->got)) {
         refuse_load("the snapshot has " + std::to_string(load_->got) + " bytes, and " + std::to_string(load_->bytes) +
                     " were announced");

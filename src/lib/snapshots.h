@@ -40,6 +40,7 @@ class Snapshots {
         uint64_t said = 0;  // of `got`, in a SnapshotTaken
         assent_cluster_id_t cluster{};
         Fd file;
+        bool whole = false;   // all of it is there, and said so
         bool given = false;   // the application works on it
         bool current = true;  // the session that it came by lives
     };

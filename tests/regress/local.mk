@@ -19,3 +19,10 @@ tests_regress_test_regress_SOURCES = \
 tests_regress_test_regress_LDADD = \
 	src/ledger/libassent_ledger.a src/core/libassent_core.a src/wire/libassent_wire.a src/base/libassent_base.a \
 	$(QB_LIBS) $(PROTOBUF_LIBS) $(GTEST_LIBS)
+
+# Those of libassent, through its C interface.
+check_PROGRAMS += tests/regress/test_regress_lib
+tests_regress_test_regress_lib_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS)
+tests_regress_test_regress_lib_SOURCES = tests/regress/snapshot_overlong.cc tests/regress/snapshot_save_aborted.cc \
+	tests/unit/libassent_support.h
+tests_regress_test_regress_lib_LDADD = $(libassent_test_libs)
