@@ -1,5 +1,6 @@
 # Built by `make fuzz` alone (configure --enable-fuzz CXX=clang++). Each target is one file with LLVMFuzzerTestOneInput.
 fuzz_programs = \
+	tests/fuzz/fuzz_attached \
 	tests/fuzz/fuzz_ballot \
 	tests/fuzz/fuzz_client \
 	tests/fuzz/fuzz_cmap \
@@ -8,6 +9,8 @@ fuzz_programs = \
 	tests/fuzz/fuzz_entry \
 	tests/fuzz/fuzz_frames \
 	tests/fuzz/fuzz_ledger \
+	tests/fuzz/fuzz_lib_application \
+	tests/fuzz/fuzz_lib_client \
 	tests/fuzz/fuzz_link \
 	tests/fuzz/fuzz_message \
 	tests/fuzz/fuzz_records \
@@ -24,11 +27,23 @@ EXTRA_DIST += tests/fuzz/run tests/fuzz/corpus
 fuzz_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(PROTOBUF_CFLAGS) $(QB_CFLAGS)
 fuzz_ldflags = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 fuzz_libs = src/wire/libassent_wire.a src/core/libassent_core.a src/base/libassent_base.a $(PROTOBUF_LIBS) $(QB_LIBS)
-fuzz_headers = tests/fuzz/heap_bound.h tests/fuzz/input.h tests/fuzz/ledger_contract.h tests/fuzz/same.h
+fuzz_headers = tests/fuzz/heap_bound.h tests/fuzz/input.h tests/fuzz/ledger_contract.h tests/fuzz/same.h \
+	tests/fuzz/scripted_daemon.h
 
-tests_fuzz_make_seeds_SOURCES = tests/fuzz/make_seeds.cc $(fuzz_headers)
+tests_fuzz_make_seeds_SOURCES = tests/fuzz/make_seeds.cc src/ctl/snapshot_file.cc $(fuzz_headers)
 tests_fuzz_make_seeds_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_make_seeds_LDADD = src/net/libassent_net.a src/ledger/libassent_ledger.a src/app/libassent_kvrequests.a $(fuzz_libs)
+
+# What is inside libassent: the library itself shows its interface alone.
+EXTRA_LIBRARIES += tests/fuzz/libassent_inside.a
+tests_fuzz_libassent_inside_a_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_libassent_inside_a_SOURCES = src/lib/attached.cc src/lib/reactor.cc src/lib/requests.cc src/lib/resolver.cc \
+	src/lib/session.cc src/lib/snapshots.cc src/lib/watches.cc
+
+tests_fuzz_fuzz_attached_SOURCES = tests/fuzz/fuzz_attached.cc
+tests_fuzz_fuzz_attached_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_attached_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_attached_LDADD = src/app/libassent_app.a $(fuzz_libs)
 
 tests_fuzz_fuzz_ballot_SOURCES = tests/fuzz/fuzz_ballot.cc
 tests_fuzz_fuzz_ballot_CPPFLAGS = $(fuzz_cppflags)
@@ -79,6 +94,16 @@ tests_fuzz_fuzz_ledger_SOURCES = tests/fuzz/fuzz_ledger.cc
 tests_fuzz_fuzz_ledger_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_ledger_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_ledger_LDADD = src/ledger/libassent_ledger.a $(fuzz_libs)
+
+tests_fuzz_fuzz_lib_application_SOURCES = tests/fuzz/fuzz_lib_application.cc
+tests_fuzz_fuzz_lib_application_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_lib_application_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_lib_application_LDADD = tests/fuzz/libassent_inside.a src/net/libassent_net.a $(fuzz_libs)
+
+tests_fuzz_fuzz_lib_client_SOURCES = tests/fuzz/fuzz_lib_client.cc
+tests_fuzz_fuzz_lib_client_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_lib_client_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_lib_client_LDADD = tests/fuzz/libassent_inside.a src/net/libassent_net.a $(fuzz_libs)
 
 tests_fuzz_fuzz_link_SOURCES = tests/fuzz/fuzz_link.cc
 tests_fuzz_fuzz_link_CPPFLAGS = $(fuzz_cppflags)

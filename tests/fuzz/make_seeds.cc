@@ -7,8 +7,10 @@
 #include <map>
 
 #include "app/kv/kv_requests.h"
+#include "base/crc32c.h"
 #include "core/message.h"
 #include "ctl/options.h"
+#include "ctl/snapshot_file.h"
 #include "fuzz/input.h"
 #include "ledger/format.h"
 #include "net/frames.h"
@@ -320,6 +322,85 @@ void ledger_seeds(Seeds& seeds) {
     }
 }
 
+// Steps of fuzz_attached; the numbers are its.
+void attached_seeds(Seeds& seeds) {
+    const std::string attach{'\11', '\6', '\0'};  // understands digests and snapshots, empty store
+    const std::string joined{'\22'};
+    const std::string flush{'\23'};
+    std::string writes;
+    for (const char kind : {'\50', '\0', '\24', '\50'}) {  // a write, an EPOCH, one that is cancelled, a write
+        writes += kind;
+        put_piece("data", writes);
+    }
+    const std::string accept{'\14', '\0'}, applied{'\14', '\3', '\0', '\0', '\0'};
+    const std::string begin = joined + writes + attach + flush;
+    auto& all = seeds["fuzz_attached"];
+    all.push_back(begin + '\2' + flush + accept + accept + flush + '\77' + flush + applied + flush);
+    all.push_back(begin + '\2' + flush + std::string{'\14', '\2', '\2', '\0', 'n', 'o'} + flush + '\5' + '\0' + flush);
+    // A query with its answer, a Ping, a digest, a death with a write in hand.
+    all.push_back(begin + std::string{'\6', '\1', '\1', '\0', 'q'} + flush +
+                  std::string{'\14', '\5', '\1', '\1', '\0', 'a', '\10', '\12', '\14', '\6'} + flush + '\77' + flush +
+                  std::string{'\14', '\7', '\3'} + flush + '\17' + attach + flush);
+    // A snapshot is saved, one is restored.
+    const std::string chunk{'\14', '\10', '\1', '\0', '\0', '\1', '\0', 'x'};
+    all.push_back(begin + '\44' + flush + chunk + std::string{'\14', '\24', '\1', '\0', '\0', '\1', '\0'} + flush);
+    all.push_back(begin + std::string{'\20', '\1', '\1', '\0', '\0'} + flush +
+                  std::string{'\45', '\0', '\0', '\1', '\0', 'x'} + std::string{'\14', '\54', '\1', '\0'} + flush);
+    pb::Attach a;
+    a.set_group("jobs");
+    a.set_max_pending(1);
+    pb::FromApplication pong;
+    pong.mutable_pong()->set_id(1);
+    std::string raw = joined + writes + '\12';
+    put_piece(a.SerializeAsString(), raw);
+    raw += flush + '\13';
+    put_piece(pong.SerializeAsString(), raw);
+    all.push_back(raw + flush);
+}
+
+// Steps of fuzz_lib_application and fuzz_lib_client.
+void library_seeds(Seeds& seeds) {
+    const std::string session{'\20'}, dispatch{'\11'};
+    const auto says = [](std::initializer_list<char> bytes) { return '\3' + std::string(bytes); };
+    auto& application = seeds["fuzz_lib_application"];
+    const std::string prepare = says({'\1', '\1', '\1', '\1', '\0', 'x'}),
+                      confirm = says({'\2', '\1', '\1', '\0', 'x'});
+    application.push_back(session + prepare + dispatch + std::string{'\13', '\0'} + confirm + dispatch +
+                          std::string{'\53', '\0'} + dispatch);
+    application.push_back(session + prepare + dispatch + std::string{'\33', '\0'} + says({'\5', '\1'}) + dispatch +
+                          '\12' + session + confirm + dispatch);
+    application.push_back(session + says({'\6', '\1', '\1', '\0', 'q'}) + says({'\10', '\1'}) + says({'\36', '\1'}) +
+                          dispatch + std::string{'\113', '\0', '\173', '\1'} + dispatch);
+    application.push_back(session + says({'\11', '\1', '\1', '\2'}) + dispatch +
+                          std::string{'\133', '\0', '\3', '\0', 'a', 'b', 'c'} + dispatch + says({'\15', '\1', '\2'}) +
+                          says({'\16', '\1'}) + dispatch);
+    application.push_back(session + says({'\12', '\1', '\5', '\1'}) + says({'\13', '\1', '\0', '\1', '\0', 's'}) +
+                          says({'\14', '\1'}) + dispatch + std::string{'\153', '\0', '\0'} + says({'\17'}) + dispatch);
+    for (std::string& input : application) input.insert(0, 1, '\0');
+    auto& client = seeds["fuzz_lib_client"];
+    const std::string greeted{'\0', '\1'}, write{'\50', '\1', '\0', 'w'}, read{'\10', '\1', '\0', 'r'};
+    client.push_back(greeted + write + read + std::string{'\4', '\0', '\7'} + std::string{'\4', '\2', '\0'} + '\15' +
+                     '\12');
+    client.push_back(write + greeted + '\14' + greeted + std::string{'\4', '\1', '\0', '\4', '\5', '\0'});
+    client.push_back(greeted +
+                     std::string{'\33', '\1', '\7', '\1', '\1', '\1', '\1', '\0', 'd', '\1', '\16', '\13', '\0'});
+    pb::ServerFrame frame;
+    *frame.mutable_reply() = reply(pb::DONE, "result");
+    std::string raw = greeted + write + '\2';
+    put_piece(frame.SerializeAsString(), raw);
+    client.push_back(raw + '\3' + std::string("\3\0\377\377\377", 5));
+}
+
+void snapshot_seeds(Seeds& seeds) {
+    for (const std::string& group : {std::string("jobs"), std::string(), std::string(ctl::kMaxGroupName, 'g')}) {
+        const std::string state = group.empty() ? "" : "the state";
+        const ctl::SnapshotHeader header{1, 2, 12, state.size(), crc32c(state), group};
+        seeds["fuzz_snapshot"].push_back('\0' + ctl::encode(header) + state);
+    }
+    seeds["fuzz_snapshot"].push_back('\1' + ctl::encode({1, 2, 12, 5, 0, "jobs"}) + "state");
+    seeds["fuzz_snapshot"].push_back('\1' + ctl::encode({1, 2, 12, UINT64_MAX, 0, "jobs"}) + "state");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -334,6 +415,9 @@ int main(int argc, char** argv) {
     ctl_seeds(seeds);
     config_seeds(seeds);
     ledger_seeds(seeds);
+    attached_seeds(seeds);
+    library_seeds(seeds);
+    snapshot_seeds(seeds);
     for (const auto& [target, inputs] : seeds) {
         const std::filesystem::path folder = std::filesystem::path(argv[1]) / target;
         std::filesystem::create_directories(folder);
