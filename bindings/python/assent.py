@@ -312,21 +312,20 @@ class Client(_Handle):
                 future.set_exception(AssentError(9, "the client was closed: the outcome is unknown"))
         for queue in self._watches.values():
             queue.put_nowait(None)
+        self._room.set()  # who waits for it finds the handle gone
 
     async def _request(self, call: Callable[[int], int]) -> Reply:
         self._last += 1
         number = self._last
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = future
         while True:
             self._room.clear()
             error = call(number)
             if error != TRY_AGAIN:
                 break
             await self._room.wait()  # the queue is full; nothing was taken
-        if error != OK:
-            del self._waiting[number]
-            _check(error)
+        _check(error)
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future  # the reply comes when the loop runs again
         return await future
 
     async def write(self, data: bytes, timeout_ms: int = 0) -> Reply:

@@ -14,8 +14,9 @@ os.environ.setdefault("ASSENT_LIBRARY", os.path.abspath("src/lib/.libs/libassent
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import assent  # noqa: E402  pylint: disable=wrong-import-position
-from assent import Application, AssentError, Attachment, Cannot, Client, Cluster, Entry, Outcome  # noqa: E402
+from assent import Application, AssentError, Attachment, Cannot, Client, Cluster, Entry, Outcome, WriteId  # noqa: E402
 from scripted_daemon import LIMIT, Daemon, message, parse  # noqa: E402
+
 
 class App(Application):
     def __init__(self, path: str) -> None:
@@ -40,6 +41,25 @@ class App(Application):
 
     def digest(self, index: int) -> int:
         return index + 1
+
+
+class LateApp(App):
+    """Its disk lags behind; and it has snapshots."""
+
+    def durable(self, index: int) -> int:
+        return index - 1
+
+    def snapshot_save(self, fd: int) -> int:
+        if not self.lines:
+            raise OSError("the disk is full")
+        os.write(fd, "\n".join(self.lines).encode())
+        return 7
+
+    def snapshot_load(self, fd: int, length: int, index: int, cluster: Cluster) -> None:
+        text = os.read(fd, 1000)
+        if text == b"bug":
+            raise OSError("a bug")
+        self.lines = [f"loaded {text.decode()} {length} {index} {cluster.high} {cluster.low}"]
 
 
 def runs(test: Callable[[Any], Awaitable[None]]) -> Callable[[Any], None]:
@@ -91,6 +111,47 @@ class TestClient(unittest.TestCase):
                 await write
 
     @runs
+    async def test_outcome(self) -> None:
+        async with Daemon() as daemon, Client("jobs", daemon.path) as client:
+            peer = None
+            for code, outcome in ((0, Outcome.CONFIRMED), (109, Outcome.CANCELLED), (112, Outcome.UNKNOWN)):
+                asking = asyncio.ensure_future(client.outcome(WriteId(5, 11, 3)))
+                if peer is None:
+                    peer = await daemon.accept()
+                    await peer.greet()
+                request = await peer.request(9)
+                asked = parse(request[9][0])
+                self.assertEqual((parse(asked[1][0]), asked[2]), ({1: [5], 2: [11]}, [3]))
+                peer.send(_2=message(_1=request[1][0], _2=code, _3=b"why", _4=42))
+                reply = await asking
+                self.assertEqual((reply.outcome, reply.code, reply.index, reply.reason, reply.id),
+                                 (outcome, code, 42, "why", WriteId(5, 11, 3)))
+            with self.assertRaises(AssentError):
+                await client.outcome(WriteId(0, 0, 0))
+
+    @runs
+    async def test_a_full_queue_makes_writes_wait(self) -> None:
+        async with Daemon() as daemon:
+            client = Client("jobs", daemon.path)
+            client._model.max_outstanding = 2
+            async with client:
+                writes = [asyncio.ensure_future(client.write(b"%d" % n)) for n in range(6)]
+                peer = await daemon.accept()
+                await peer.greet()
+                for n in range(4):  # one in hand, one behind it, the others wait outside
+                    request = await peer.request(7)
+                    self.assertEqual(parse(request[7][0])[1], [b"%d" % n])
+                    self.assertEqual(len(client._waiting), 2)
+                    peer.send(_2=message(_1=request[1][0], _4=n + 1))
+                    self.assertEqual((await writes[n]).index, n + 1)
+                writes.append(asyncio.ensure_future(client.write(b"6")))
+                await asyncio.sleep(0)
+                self.assertEqual(len(client._waiting), 2)
+            for n in range(4, 7):  # closed: those that were sent, and the one that waits for room
+                with self.assertRaises(AssentError):
+                    await writes[n]
+
+    @runs
     async def test_refused_calls_raise(self) -> None:
         async with Daemon() as daemon, Client("jobs", daemon.path) as client:
             with self.assertRaises(AssentError):
@@ -133,6 +194,64 @@ class TestApplication(unittest.TestCase):
                 await asyncio.wait_for(app.wait_closed(), LIMIT)
             self.assertEqual(app.lines, ["ATTACHED 9"])
             with self.assertRaises(asyncio.IncompleteReadError):  # it does not detach in good order: it died of that write
+                await peer.receive()
+
+    @runs
+    async def test_synced(self) -> None:
+        async with Daemon() as daemon, LateApp(daemon.path) as app:
+            app.attach()
+            peer = await daemon.application()
+            peer.send(_4=message(_3=message(_1=4, _15=b"good")))
+            self.assertEqual(parse((await peer.said())[3][0]), {1: [4], 2: [3], 3: [b"result"]})
+            app.synced(4, 4)
+            self.assertEqual(parse((await peer.said())[3][0]), {1: [4], 2: [4]})
+            for applied, durable in ((4, 3), (5, 4)):  # what is on the disk stays there; not given yet
+                with self.assertRaises(AssentError):
+                    app.synced(applied, durable)
+
+    @runs
+    async def test_snapshot_save(self) -> None:
+        async with Daemon() as daemon, LateApp(daemon.path) as app:
+            app.attach()
+            peer = await daemon.application()
+            self.assertEqual(daemon.attach[7], [1], "snapshots")
+            peer.send(_4=message(_9=message(_1=1, _2=8, _3=8)))
+            self.assertEqual(parse((await peer.said())[6][0]), {1: [1], 15: [b"ATTACHED"]})
+            peer.send(_4=message(_13=message(_1=1, _2=8)))
+            self.assertEqual(parse((await peer.said())[6][0]), {1: [1], 2: [8], 15: [b" 9"]})
+            self.assertEqual(parse((await peer.said())[7][0]), {1: [1], 4: [7], 5: [10]})
+            app.lines.clear()
+            peer.send(_4=message(_9=message(_1=2, _2=8, _3=8)))
+            self.assertEqual(parse((await peer.said())[7][0]), {1: [2], 2: [1], 3: [b"the disk is full"]})
+
+    @runs
+    async def test_snapshot_load(self) -> None:
+        async with Daemon() as daemon, LateApp(daemon.path) as app:
+            app.attach()
+            peer = await daemon.application()
+            peer.send(_4=message(_10=message(_1=1, _2=6, _3=5, _4=4, f5=7, f6=9)))
+            peer.send(_4=message(_11=message(_1=1, _15=b"sta")))
+            self.assertEqual(parse((await peer.said())[8][0]), {1: [1], 2: [3]})
+            peer.send(_4=message(_11=message(_1=1, _2=3, _15=b"te")))
+            self.assertEqual(parse((await peer.said())[8][0]), {1: [1], 2: [5]})
+            peer.send(_4=message(_12=message(_1=1, _5=5)))
+            self.assertEqual(parse((await peer.said())[9][0]), {1: [1]})
+            self.assertEqual(app.lines, ["loaded state 5 6 7 9"])
+            peer.send(_4=message(_3=message(_1=7, _15=b"good")))
+            self.assertEqual(parse((await peer.said())[3][0])[1], [7], "goes on after the snapshot")
+
+    @runs
+    async def test_a_load_that_fails_ends_it_without_an_answer(self) -> None:
+        async with Daemon() as daemon, LateApp(daemon.path) as app:
+            app.attach()
+            peer = await daemon.application()
+            peer.send(_4=message(_10=message(_1=1, _2=6, _3=3, _4=4, f5=7, f6=9)))
+            peer.send(_4=message(_11=message(_1=1, _15=b"bug")))
+            self.assertEqual(parse((await peer.said())[8][0]), {1: [1], 2: [3]})
+            peer.send(_4=message(_12=message(_1=1, _5=3)))
+            with self.assertRaisesRegex(OSError, "a bug"):
+                await asyncio.wait_for(app.wait_closed(), LIMIT)
+            with self.assertRaises(asyncio.IncompleteReadError):
                 await peer.receive()
 
 

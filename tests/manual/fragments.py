@@ -76,7 +76,7 @@ def reply(request: Message, **fields: Union[int, bytes]) -> bytes:
 async def accepts_and_rejects(test: unittest.TestCase, peer: Peer) -> None:
     peer.send(_4=message(_2=message(_1=1, _2=1, _15=b"add lamp")))
     test.assertEqual(parse((await peer.said())[1][0]), {1: [1], 2: [1]})
-    peer.send(_4=message(_2=message(_1=2, _2=2, _15=b"ad")))
+    peer.send(_4=message(_2=message(_1=2, _2=2, _15=b"addendum")))
     test.assertEqual(parse((await peer.said())[2][0]), {1: [2], 2: [2], 3: [b"not 'add TEXT'"]})
 
 
