@@ -1,4 +1,7 @@
 // libassent's client role against a scripted daemon.
+#include <fcntl.h>
+#include <sys/resource.h>
+
 #include <deque>
 #include <thread>
 #include <vector>
@@ -22,6 +25,26 @@ void keep(assent_handle_t, const assent_reply_t* r, void* user) {
         {r->outcome, r->error, r->code, r->index, r->id,
          std::string(static_cast<const char*>(r->data ? r->data : ""), r->length), r->reason});
 }
+
+// While it lives, so many file descriptors can be opened.
+class FewDescriptors {
+  public:
+    explicit FewDescriptors(int count) {
+        EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+        rlimit few = before_;
+        int fd = 0;
+        for (int free = 0;; ++fd)
+            if (::fcntl(fd, F_GETFD) < 0 && ++free > count) break;
+        few.rlim_cur = rlim_t(fd);
+        EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    }
+    ~FewDescriptors() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before_), 0); }
+    FewDescriptors(const FewDescriptors&) = delete;
+    FewDescriptors& operator=(const FewDescriptors&) = delete;
+
+  private:
+    rlimit before_{};
+};
 
 class LibassentClient : public ::testing::Test {
   protected:
@@ -537,6 +560,33 @@ TEST_F(LibassentClient, ABlockingCallEndsAtItsDeadline) {
     write("holds the queue");
     EXPECT_EQ(assent_write_wait(handle, "x", 1, 50, &reply), CS_ERR_TRY_AGAIN);
     EXPECT_EQ(reply, nullptr);
+}
+
+TEST_F(LibassentClient, NoDescriptorsLeft) {
+    const std::string path = daemon.path();
+    const assent_model_v1_data_t m = model_for(path);
+    for (int count = 0; count < 6; ++count) {
+        const FewDescriptors few(count);
+        EXPECT_EQ(assent_model_initialize(&handle, ASSENT_MODEL_V1, &m, nullptr), CS_ERR_NO_RESOURCES) << count;
+        EXPECT_STRNE(assent_error_detail(), "");
+    }
+    {
+        const FewDescriptors few(6);
+        ASSERT_EQ(assent_model_initialize(&handle, ASSENT_MODEL_V1, &m, nullptr), CS_OK) << assent_error_detail();
+        assent_reply_t* reply = nullptr;
+        EXPECT_EQ(assent_write_wait(handle, "data", 4, 20'000, &reply), CS_ERR_NO_RESOURCES);
+        assent_reply_free(reply);
+        EXPECT_EQ(state().outstanding, 0u) << "nothing was taken";
+        write("data");
+        EXPECT_EQ(assent_dispatch(handle, CS_DISPATCH_ALL), CS_OK);
+        EXPECT_EQ(state().connected, 0u) << "no descriptor for the connection";
+    }
+    // When there are some again, it goes on.
+    Peer peer = daemon.accept(handle);
+    EXPECT_TRUE(peer.receive(handle).has_hello());
+    peer.hello(11);
+    peer.reply(peer.request(handle).id(), pb::DONE, "", 6);
+    EXPECT_EQ(next().outcome, ASSENT_CONFIRMED);
 }
 
 TEST_F(LibassentClient, ArgumentsAreChecked) {
