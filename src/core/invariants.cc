@@ -1,7 +1,6 @@
 #include "core/invariants.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace assent {
 namespace {
@@ -211,7 +210,7 @@ std::string ClusterInvariants::restarted(NodeId node, Incarnation incarnation, c
 }
 
 void ClusterInvariants::voted(NodeId node, const NodeState& state) {
-    if (state.voted_for) votes_[state.ballot][node] = {state.ledger, state.voted_for};
+    if (state.voted_for) votes_[state.ballot][{node, state.ledger}] = state.voted_for;
     if (!cluster_) cluster_ = state.cluster;
     require(!state.cluster || state.cluster == cluster_, "R9", "node " + num(node) + " is of another cluster");
 }
@@ -274,15 +273,14 @@ void ClusterInvariants::masters(NodeId node, const ReplicaView& after) {
 
 // By durable votes from the recorded disks.
 void ClusterInvariants::elected(NodeId node, const ReplicaView& after) {
-    const std::map<NodeId, Given>& votes = votes_[after.master_epoch];
+    const auto& votes = votes_[after.master_epoch];
     auto of = [&](const std::vector<Voter>& voters) {
         uint64_t all = 0;
         uint64_t with = 0;
         for (const Voter& v : voters) {
             all += v.votes;
-            auto vote = votes.find(v.node);
-            bool given = vote != votes.end() && vote->second.ledger == v.ledger && vote->second.candidate == node;
-            if (given) with += v.votes;
+            const auto vote = votes.find({v.node, v.ledger});
+            if (vote != votes.end() && vote->second == node) with += v.votes;
         }
         return 2 * with > all;
     };
@@ -449,8 +447,11 @@ void ClusterInvariants::sent(NodeId node, const ReplicaView& after, const Outgoi
     if (const auto* transfer = std::get_if<Transfer>(&out.message)) {
         Index last = members_[node].asked.last();
         const Ledger& target = members_[transfer->target].durable;
-        // One that is in a greater epoch already takes no notice.
-        require(target.state.ballot > transfer->epoch || target.last() >= last, "R2",
+        // One that is in a greater epoch already takes no notice, and one whose disk was wiped meanwhile cannot stand.
+        const auto recorded = std::find_if(after.config.voters.begin(), after.config.voters.end(),
+                                           [&](const Voter& v) { return v.node == transfer->target; });
+        const bool wiped = recorded != after.config.voters.end() && recorded->ledger != target.state.ledger;
+        require(wiped || target.state.ballot > transfer->epoch || target.last() >= last, "R2",
                 "node " + num(node) + " hands over to node " + num(transfer->target) + ", which lacks " + num(last));
     }
     if (const auto* ack = std::get_if<Ack>(&out.message)) {

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/options.h"
@@ -77,10 +78,6 @@ class ClusterInvariants {
         Epoch mastered;  // the epoch it is master of now; 0: none
         Ack acked;       // the most it said in the newest epoch in which it did
     };
-    struct Given {
-        LedgerId ledger;
-        NodeId candidate;
-    };
     struct Master {
         NodeId node;
         Incarnation incarnation;
@@ -112,8 +109,9 @@ class ClusterInvariants {
     std::map<NodeId, Member> members_;
     std::map<LedgerId, Ledger> gone_;  // of disks that were wiped: what had been acked from there
     std::map<Epoch, Master> masters_;
-    std::map<Epoch, std::map<NodeId, Given>> votes_;  // that are durable
-    ClusterId cluster_;                               // the first one that was durable
+    // For whom; that were durable once, also on a disk that was wiped since: what they promised was kept.
+    std::map<Epoch, std::map<std::pair<NodeId, LedgerId>, NodeId>> votes_;
+    ClusterId cluster_;  // the first one that was durable
     std::map<Position, Known> known_;
     std::vector<EntryPtr> decided_;
     std::vector<Epoch> decided_in_;  // the master's epoch that confirmed it

@@ -86,7 +86,13 @@ class ThreadedLedger : public Ledger {
                 hidden_from_ = Index();
             }
         }
-        return store_->read(from, upto, max_bytes);
+        auto entries = store_->read(from, upto, max_bytes);
+        // Others may wait for what nobody but this node has: it must not stay in their way.
+        if (!entries && store_->has(from)) {
+            std::unique_lock lock(mutex_);
+            fail(lock, entries.error());
+        }
+        return entries;
     }
 
     void drop_before(Index index) override {
@@ -129,7 +135,7 @@ class ThreadedLedger : public Ledger {
             lock.lock();
             stats_.syncs = store_->syncs();
             stats_.bytes = store_->bytes();
-            if (trouble) return fail(lock, trouble->text);
+            if (trouble) return fail(lock, trouble->text);  // only the destructor is waited for now
             working_since_us_ = 0;
             if (stop) return;
         }
@@ -165,7 +171,6 @@ class ThreadedLedger : public Ledger {
         event_.signal();
     }
 
-    // Nothing is done any more; only the destructor is waited for.
     void fail(std::unique_lock<std::mutex>& lock, const std::string& what) {
         const auto handler = handler_;
         lock.unlock();

@@ -60,11 +60,13 @@ class Ledger {
     // of ever moving again.
     virtual PersistSeq completed() = 0;
 
-    // Called once, on the ledger thread, at the first failed write or sync. The default prints and ends the process with _exit(1).
+    // Called at the first failed write or sync, on the ledger thread, and at each read of an entry that the ledger has and that
+    // cannot be read, on the reader's. The default prints and ends the process with _exit(1).
     virtual void on_failure(std::function<void(const std::string&)> handler) = 0;
 
     // Entries from `from` to at most `upto`, at least one if it is there, then while they fit max_bytes. Only what is
-    // durable is found. Reads the page cache or the disk; runs on the caller's thread. Error: not there or damaged.
+    // durable is found. Reads the page cache or the disk; runs on the caller's thread. Error: not there; or
+    // damaged, which is a failure of the ledger.
     virtual Result<std::vector<EntryPtr>> read(Index from, Index upto, uint64_t max_bytes) = 0;
     // Segments that hold nothing at or above `index` may be used again. (R11; the ledger begins later from then on.)
     virtual void drop_before(Index index) = 0;

@@ -175,6 +175,11 @@ Result<std::vector<EntryPtr>> Store::read(Index from, Index upto, uint64_t max_b
     return entries;
 }
 
+bool Store::has(Index index) const {
+    const std::lock_guard guard(mutex_);
+    return table_.has(index);
+}
+
 void Store::for_each(const std::function<void(const EntryPtr&)>& fn) const {
     Index from, end;
     {

@@ -11,7 +11,7 @@
 
 namespace assent::ledger {
 
-// Threads: read() and for_each() by any; the rest by one. After the first error every call that writes returns that
+// Threads: read(), has() and for_each() by any; the rest by one. After the first error every call that writes returns that
 // error and does nothing more: the store must be closed and opened again.
 class Store {
   public:
@@ -40,6 +40,7 @@ class Store {
     Trouble close();
 
     Result<std::vector<EntryPtr>> read(Index from, Index upto, uint64_t max_bytes) const;
+    bool has(Index index) const;  // durable
     void for_each(const std::function<void(const EntryPtr&)>& fn) const;
 
     const NodeState& state() const { return state_.state; }

@@ -13,6 +13,7 @@ tests_regress_test_regress_SOURCES = \
 	tests/regress/master_started_again.cc \
 	tests/regress/own_proposal_lost.cc \
 	tests/regress/tail_full.cc \
+	tests/regress/unreadable_ledger.cc \
 	tests/regress/vote_named.cc \
 	tests/regress/vote_overtaken.cc \
 	tests/unit/replica_bench.h

@@ -68,7 +68,7 @@ void Disk::operation(FaultEnv::Op op, const std::string& path) {
         throw Cut();
     }
     // The worst moment: what is behind the end looks like the next record.
-    if (!store_ || old_records_.empty() || !old_records_.count(end_at_start_ + store_->bytes())) return;
+    if (mended_ || !store_ || old_records_.empty() || !old_records_.count(end_at_start_ + store_->bytes())) return;
     if (random_.one_in(2)) return;
     end_how_ = End::kill;
     throw Cut();
@@ -266,16 +266,18 @@ void Disk::ended(End how, const std::string& why) {
 }
 
 // As the ledger does: what is going to be truncated is not found any more.
-Result<std::vector<EntryPtr>> Disk::read(Index from, Index upto, uint64_t max_bytes) const {
+Result<std::vector<EntryPtr>> Disk::read(Index from, Index upto, uint64_t max_bytes) {
     for (const std::vector<Persist>* units : {&batch_, &queue_}) {
         for (const Persist& unit : *units) {
             if (unit.truncate_from) upto = std::min(upto, prior(unit.truncate_from));
         }
     }
-    return store_->read(from, upto, max_bytes);
+    auto entries = store_->read(from, upto, max_bytes);
+    if (!entries && store_->has(from)) ended(End::failure, entries.error());
+    return entries;
 }
 
-std::vector<EntryPtr> Disk::stored(Index from) const {
+std::vector<EntryPtr> Disk::stored(Index from) {
     std::vector<EntryPtr> all;
     for (;;) {
         auto some = read(all.empty() ? from : next(all.back()->index), Index(UINT64_MAX), 1 << 20);
@@ -298,6 +300,7 @@ void Disk::end_at(uint64_t nth, End how) {
 }
 
 void Disk::mend() {
+    mended_ = true;
     factor_ = 1;
     hangs_until_ = 0;
     end_at_ = 0;

@@ -47,9 +47,10 @@ class Disk {
     Opening open(LedgerId fresh);
     // For an open disk.
     void submit(Persist unit);
-    Result<std::vector<EntryPtr>> read(Index from, Index upto, uint64_t max_bytes) const;
+    // As the ledger's (ledger/ledger.h): the daemon ends if it has the entry and cannot read it.
+    Result<std::vector<EntryPtr>> read(Index from, Index upto, uint64_t max_bytes);
     // All from there on, as far as they can be read.
-    std::vector<EntryPtr> stored(Index from) const;
+    std::vector<EntryPtr> stored(Index from);
 
     // The process ended; the kernel still has what was written.
     void kill();
@@ -122,6 +123,7 @@ class Disk {
     uint64_t end_at_ = 0;  // 0: nothing is planned
     End end_how_ = End::kill;
     std::pair<uint64_t, End> then_{0, End::kill};
+    bool mended_ = false;  // nothing fails any more
     bool loses_batch_ = false;
     bool holes_ = false;  // in what the power loss that comes leaves
     std::vector<uint64_t> failing_starts_;
