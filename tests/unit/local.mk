@@ -12,7 +12,8 @@ include tests/unit/sim.mk
 include tests/unit/lib.mk
 
 # Those in which threads meet: run with ThreadSanitizer too.
-threaded_tests = tests/unit/test_log tests/unit/test_loop tests/unit/test_ledger_thread tests/unit/test_runner tests/unit/test_corosync
+threaded_tests = tests/unit/test_log tests/unit/test_loop tests/unit/test_ledger_thread tests/unit/test_runner tests/unit/test_corosync \
+	tests/unit/test_libassent_application tests/unit/test_libassent_client
 
 # With AddressSanitizer: all but those whose compiling takes longest (RocksDB, CLI11, nlohmann-json).
 sanitized_tests = $(filter-out tests/unit/test_bench tests/unit/test_ctl tests/unit/test_group tests/unit/test_kv,$(check_PROGRAMS))

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "assent/assent.hpp"
@@ -139,6 +140,25 @@ TEST_F(LibassentApplication, VerdictsAnswersAndResults) {
     EXPECT_EQ(said.applied().result(), "") << "that more is durable is no other result";
     const std::string huge((1u << 20) + 1, 'x');
     EXPECT_EQ(assent_applied(handle, 12, 11, huge.data(), huge.size()), CS_ERR_TOO_BIG);
+}
+
+TEST_F(LibassentApplication, AnotherThreadAnswersWhileThisOneDispatches) {
+    Peer peer = attach();
+    for (uint64_t i = 1; i <= 9; ++i) peer.prepare(i, i, "x");
+    wait_for("prepare 9 x");
+    std::thread accepts([this, asks = app.asks] {
+        for (const uint64_t ask : asks) EXPECT_EQ(assent_accept(handle, ask), CS_OK);
+    });
+    for (uint64_t i = 1; i <= 9; ++i) EXPECT_EQ(peer.said(handle).accept().index(), i);
+    accepts.join();
+    for (uint64_t i = 1; i <= 9; ++i) peer.confirm(i);
+    wait_for("confirm 9");
+    std::thread applies([this] {
+        for (uint64_t i = 1; i <= 9; ++i) EXPECT_EQ(assent_applied(handle, i, i, "r", 1), CS_OK);
+    });
+    uint64_t applied = 0;
+    while (applied < 9) applied = peer.said(handle).applied().index();
+    applies.join();
 }
 
 TEST_F(LibassentApplication, ALostSessionWithdrawsWhatWasPrepared) {
