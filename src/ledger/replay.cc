@@ -55,7 +55,7 @@ class Walker {
             apply(segment, h, record->payload);
             begun_ = true;
             found_.prev = h.crc;
-            run_ = h.run;
+            found_.run = h.run;
             found_.offset += record_bytes(h.size);
         }
         return true;
@@ -75,7 +75,7 @@ class Walker {
             damaged(segment, found_.offset,
                     std::string("its ") + name_of(h.kind) + " record contradicts those before it (" + what + ")");
         };
-        require(h.run >= run_, "run");
+        require(h.run >= found_.run, "run");
         require((h.kind == RecordKind::start) == (found_.offset == kBlockBytes), "place");
         switch (h.kind) {
             case RecordKind::start: {
@@ -150,7 +150,6 @@ class Walker {
     const RecordVisitor& visit_;
     Replayed found_;
     bool begun_ = false;
-    uint32_t run_ = 0;
 };
 
 }  // namespace

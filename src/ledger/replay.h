@@ -21,6 +21,7 @@ struct Replayed {
     uint32_t segment = 0;     // the next record goes there,
     uint32_t offset = 0;      // at this place,
     uint32_t prev = 0;        // after this one
+    uint32_t run = 0;         // of the last record
     bool ended = false;       // no: the segment is full, and the next one has no record yet
     uint64_t torn_bytes = 0;  // of an unfinished record, as far as it shows
 };

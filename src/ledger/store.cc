@@ -64,8 +64,13 @@ void Store::recover(Opened& opened) {
     // Both copies are whole again, and this run has a number of its own: should a record that was cut be written once
     // more, what followed the old one does not follow the new one.
     ++state_.sequence;
-    must(state_file_.save(state_));
     run_ = uint32_t(state_.sequence);
+    if (run_ <= found.run) {  // votes may have been given that it does not know
+        throw Failure("the ballot (" + path(StateFile::kNames[0]) + ", " + path(StateFile::kNames[1]) +
+                      ") is older than the last record of the ledger: an old copy was put back, or a disk lies." +
+                      advice(dir));
+    }
+    must(state_file_.save(state_));
     collect_spares();
     if (segments_.empty()) must(make_next(true));
     opened.state = state_.state;

@@ -1,6 +1,7 @@
 # One file a fault that was found and mended; each fails without the mend.
 check_PROGRAMS += tests/regress/test_regress
 tests_regress_test_regress_SOURCES = \
+	tests/regress/ballot_older_than_ledger.cc \
 	tests/regress/ballot_written_over.cc \
 	tests/regress/client_dropped.cc \
 	tests/regress/epoch_while_catching_up.cc \
