@@ -94,7 +94,8 @@ def test_hung_applications():
         for node in hung:
             applications.wait_state(node, "hung")
         for node in cluster.hosts:
-            assert [text for _, text in applications.lines(node)] == ["before"], f"node {node} has applied it"
+            applied = [text for _, text in applications.lines(node)]  # the hung ones may not have come to "before" yet
+            assert applied in ([], ["before"]), f"node {node} has applied {applied}"
         refused = cluster[master.node].status()
         assert not refused["can_write"] and "application" in refused["reason"], refused["reason"]
         applications[hung[0]].kill()
