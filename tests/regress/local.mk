@@ -17,6 +17,7 @@ tests_regress_test_regress_SOURCES = \
 	tests/regress/unreadable_ledger.cc \
 	tests/regress/vote_named.cc \
 	tests/regress/vote_overtaken.cc \
+	tests/unit/ledger_helpers.h \
 	tests/unit/replica_bench.h
 tests_regress_test_regress_LDADD = \
 	src/ledger/libassent_ledger.a src/core/libassent_core.a src/wire/libassent_wire.a src/base/libassent_base.a \

@@ -2,12 +2,10 @@
 // nobody else had, and stayed master: all others waited for them without end (seed 1072547 of its day).
 // The mend: a ledger that has an entry and cannot read it has failed, as one whose sync failed: the process ends, and a start
 // says what is damaged.
-#include <gtest/gtest.h>
 #include <poll.h>
 
+#include "../unit/ledger_helpers.h"
 #include "ledger/ledger.h"
-#include "ledger/memory_env.h"
-#include "ledger/format.h"
 
 namespace assent::ledger {
 namespace {
@@ -15,23 +13,11 @@ namespace {
 class UnreadableLedger : public ::testing::Test {
   protected:
     UnreadableLedger() {
-        LedgerOptions options;
-        options.dir = "/ledger";
-        options.segment_bytes = 64 << 10;
-        options.node = NodeId(1);
-        options.fresh_ledger = LedgerId(7);
         Opened opened;
-        ledger_ = Ledger::open(env_, options, opened);
+        ledger_ = Ledger::open(env_, test_options(), opened);
         ledger_->on_failure([this](const std::string& what) { failure_ = what; });
-        Persist unit;
+        Persist unit = appending(1, 3, 1, 2000);
         unit.seq = PersistSeq(1);
-        for (uint64_t i = 1; i <= 3; ++i) {
-            auto entry = std::make_shared<Entry>();
-            entry->epoch = Epoch(1);
-            entry->index = Index(i);
-            entry->data = std::string(2000, 'x');
-            unit.append.push_back(entry);
-        }
         ledger_->submit(std::move(unit));
         while (ledger_->completed() < PersistSeq(1)) {
             pollfd p{ledger_->event_fd(), POLLIN, 0};
@@ -45,7 +31,7 @@ class UnreadableLedger : public ::testing::Test {
 };
 
 TEST_F(UnreadableLedger, AnEntryThatCannotBeReadIsAFailure) {
-    env_.lose_sector("/ledger/" + segment_name(1), 512 + 3000, true);
+    env_.lose_sector(segment_path(1), 512 + 3000, true);
     EXPECT_FALSE(ledger_->read(Index(1), Index(3), 1 << 20));
     EXPECT_NE(failure_.find("cannot read"), std::string::npos) << failure_;
 }

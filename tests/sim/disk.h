@@ -65,12 +65,12 @@ class Disk {
     void fill(uint64_t room) { env_.set_room(room); }
     // The process or the power ends at the nth operation on the files from now on, and before it is done.
     void end_at(uint64_t nth, End how);
+    // And after that once more.
+    void then_end_at(uint64_t nth, End how) { then_ = {nth, how}; }
     // The power goes when a batch of some entries is written and not synced, and leaves holes in it.
     void lose_a_batch() { loses_batch_ = true; }
     // At each coming start the nth write fails, half done.
     void fail_starts(std::vector<uint64_t> nth) { failing_starts_ = std::move(nth); }
-    // And after that once more.
-    void then_end_at(uint64_t nth, End how) { then_ = {nth, how}; }
     // A flipped bit, or a sector that is lost, in any place of what is durable but for the one of which the format
     // cannot tell (doc/ledger-format.md: the last batch). The text says where; empty: nothing was done.
     std::string damage();

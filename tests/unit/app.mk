@@ -31,5 +31,5 @@ tests_unit_test_attached_LDADD = src/app/libassent_app.a src/wire/libassent_wire
 
 check_PROGRAMS += tests/unit/test_built_in
 tests_unit_test_built_in_CPPFLAGS = $(tests_unit_test_attached_CPPFLAGS)
-tests_unit_test_built_in_SOURCES = tests/unit/attached_support.h tests/unit/test_built_in.cc
+tests_unit_test_built_in_SOURCES = tests/unit/attached_support.h tests/unit/run_loop.h tests/unit/test_built_in.cc
 tests_unit_test_built_in_LDADD = $(tests_unit_test_attached_LDADD)

@@ -62,6 +62,19 @@ class Surroundings {
         h.more = [] {};
         return h;
     }
+    // Verdicts for everything in the ledger up to here; those that a CANCEL names are cancelled.
+    std::vector<Verdict> decide(uint64_t upto) {
+        std::vector<Verdict> verdicts;
+        for (uint64_t i = handed.confirm.value + 1; i <= upto; ++i) {
+            Verdict v{ledger[i - 1], nullptr};
+            for (const EntryPtr& e : ledger) {
+                if (e->kind == EntryKind::cancel && e->cancel.index.value == i) v.cancel = e;
+            }
+            verdicts.push_back(v);
+        }
+        handed = {Index(upto), ledger.back()->index};
+        return verdicts;
+    }
     // What another thread has for the loop; waits for it.
     void run_posted() {
         std::unique_lock lock(mutex_);
@@ -263,18 +276,8 @@ class AttachedBench : public testing::Test {
         ASSERT_EQ(e->index.value, around_.ledger.size() + 1);
         around_.ledger.push_back(e);
     }
-    // Verdicts for everything in the ledger up to here; those that a CANCEL names are cancelled.
     void decide(uint64_t upto) {
-        std::vector<Verdict> verdicts;
-        for (uint64_t i = around_.handed.confirm.value + 1; i <= upto; ++i) {
-            Verdict v{around_.ledger[i - 1], nullptr};
-            for (const EntryPtr& e : around_.ledger) {
-                if (e->kind == EntryKind::cancel && e->cancel.index.value == i) v.cancel = e;
-            }
-            verdicts.push_back(v);
-        }
-        around_.handed = {Index(upto), around_.ledger.back()->index};
-        host_->decided(verdicts);
+        host_->decided(around_.decide(upto));
         host_->flush();
     }
 
@@ -284,12 +287,13 @@ class AttachedBench : public testing::Test {
         host_->received(app.session, m);
         host_->flush();
     }
-    void accept(const Played& app, uint64_t index, uint64_t ask = 0) {
+    static pb::FromApplication accepting(const Played& app, uint64_t index, uint64_t ask = 0) {
         pb::FromApplication m;
         m.mutable_accept()->set_index(index);
         m.mutable_accept()->set_ask(ask ? ask : app.asks.at(index));
-        say(app, m);
+        return m;
     }
+    void accept(const Played& app, uint64_t index, uint64_t ask = 0) { say(app, accepting(app, index, ask)); }
     void reject(const Played& app, uint64_t index, const std::string& why) {
         pb::FromApplication m;
         m.mutable_reject()->set_index(index);

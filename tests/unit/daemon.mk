@@ -14,5 +14,5 @@ tests_unit_test_daemon_LDADD = src/daemon/libassent_daemon.a src/app/libassent_a
 
 check_PROGRAMS += tests/unit/test_group
 tests_unit_test_group_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS) $(QB_CFLAGS)
-tests_unit_test_group_SOURCES = tests/unit/test_group.cc
+tests_unit_test_group_SOURCES = tests/unit/run_loop.h tests/unit/test_group.cc
 tests_unit_test_group_LDADD = src/daemon/assentd-group.$(OBJEXT) $(src_daemon_assentd_LDADD) $(GTEST_LIBS)

@@ -87,10 +87,7 @@ TEST_F(AttachedBench, AnAcceptThatWasNotToldYetIsWithdrawnToo) {
     Played& app = attach(0);
     prepare({around_.ledger[0]});
     app.take();
-    pb::FromApplication m;
-    m.mutable_accept()->set_index(1);
-    m.mutable_accept()->set_ask(app.asks[1]);
-    host_->received(app.session, m);
+    host_->received(app.session, accepting(app, 1));
     host_->withdraw(Index(1));
     host_->flush();
     EXPECT_TRUE(accepted_.empty());

@@ -198,10 +198,7 @@ TEST_F(AttachedBench, AnAcceptThatWasSaidBeforeItDiedCounts) {
     Played& app = attach(0);
     prepare({around_.ledger[0]});
     app.take();
-    pb::FromApplication m;
-    m.mutable_accept()->set_index(1);
-    m.mutable_accept()->set_ask(app.asks[1]);
-    host_->received(app.session, m);
+    host_->received(app.session, accepting(app, 1));
     host_->closed(app.session);
     EXPECT_EQ(numbers(accepted_), (std::vector<uint64_t>{1}));
 }

@@ -5,12 +5,12 @@
 
 #include "attached_support.h"
 #include "base/clock.h"
+#include "run_loop.h"
 
 namespace assent::test {
 namespace {
 
 constexpr int64_t kHungUs = 1'000'000;
-constexpr int64_t kPatienceUs = 20'000'000;
 
 // Notes what it applied, one word an entry. Entries with data "result" have one. Waits while the gate is closed.
 class Noting : public Application {
@@ -99,36 +99,9 @@ class BuiltInBench : public testing::Test {
     void TearDown() override { seen_.gate(true); }
 
     void append(const EntryPtr& e) { around_.ledger.push_back(e); }
-    // As AttachedBench's.
-    void decide(uint64_t upto) {
-        std::vector<Verdict> verdicts;
-        for (uint64_t i = around_.handed.confirm.value + 1; i <= upto; ++i) {
-            Verdict v{around_.ledger[i - 1], nullptr};
-            for (const EntryPtr& e : around_.ledger) {
-                if (e->kind == EntryKind::cancel && e->cancel.index.value == i) v.cancel = e;
-            }
-            verdicts.push_back(v);
-        }
-        around_.handed = {Index(upto), around_.ledger.back()->index};
-        host_->decided(std::move(verdicts));
-    }
-    void run_until(const std::function<bool()>& done) {
-        bool late = false;
-        const auto hook = loop_.on_batch_end([&] {
-            if (done()) loop_.stop();
-        });
-        const auto timer = loop_.timer_once(kPatienceUs, [&] {
-            late = true;
-            loop_.stop();
-        });
-        loop_.defer([] {});  // it may have come about already
-        loop_.run();
-        loop_.cancel(timer);
-        loop_.remove_hook(hook);
-        EXPECT_FALSE(late) << "did not come about";
-    }
+    void decide(uint64_t upto) { host_->decided(around_.decide(upto)); }
     void run_until_applied(uint64_t index) {
-        run_until([&] { return applied_ == Index(index); });
+        run_until(loop_, [&] { return applied_ == Index(index); });
     }
 };
 
@@ -192,11 +165,11 @@ TEST_F(BuiltInBench, AnEmptyResultIsNotAskedFor) {
     EXPECT_EQ(seen_.results_asked, 0u);
     on_applied_ = [this](Index) { host_->result_of(Token(21), Index(1)); };
     decide(3);
-    run_until([&] { return answers_.count(21) != 0; });
+    run_until(loop_, [&] { return answers_.count(21) != 0; });
     EXPECT_EQ(answers_[21], "kept 1") << "that one was told of before";
     on_applied_ = {};
     host_->result_of(Token(31), Index(3));
-    run_until([&] { return answers_.count(31) != 0; });
+    run_until(loop_, [&] { return answers_.count(31) != 0; });
     EXPECT_EQ(answers_[31], "kept 3") << "nobody is being told";
 }
 
@@ -207,11 +180,11 @@ TEST_F(BuiltInBench, AQueryWaitsForItsIndex) {
     host_->query(Token(1), Index(2), "held");
     host_->query(Token(2), Index(2), "forgotten");
     host_->query(Token(3), Index(), "now");
-    run_until([&] { return answers_.count(3) != 0; });
+    run_until(loop_, [&] { return answers_.count(3) != 0; });
     EXPECT_EQ(answers_.size(), 1u);
     host_->forget(Token(2));
     decide(2);
-    run_until([&] { return answers_.count(1) != 0; });
+    run_until(loop_, [&] { return answers_.count(1) != 0; });
     EXPECT_EQ(answers_, (std::map<uint64_t, std::string>{{1, "held at 2"}, {3, "now at 0"}}));
 }
 
@@ -241,7 +214,7 @@ TEST_F(BuiltInBench, ALedgerThatCannotBeReadIsTriedAgain) {
     around_.read_error = "the disk is on fire";
     open();
     decide(3);
-    run_until([&] { return host_->status().state == "failed"; });
+    run_until(loop_, [&] { return host_->status().state == "failed"; });
     EXPECT_NE(host_->status().reason.find("on fire"), std::string::npos) << host_->status().reason;
     around_.read_error.clear();
     host_->tick(raw_now_us());

@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include "ledger/memory_env.h"
+#include "run_loop.h"
 
 namespace assent {
 namespace {
 
-constexpr int64_t kPatienceUs = 20'000'000;
 constexpr uint64_t kSession = 5;
 
 class GroupBench : public testing::Test {
@@ -56,32 +56,18 @@ class GroupBench : public testing::Test {
         e.message = Heartbeat{Epoch(epoch), 1, 0, Position(), {}};
         group_->on_message(std::move(e));
     }
-    void run_until(const std::function<bool()>& done) {
-        bool late = false;
-        const auto hook = loop_.on_batch_end([&] {
-            if (done()) loop_.stop();
-        });
-        const auto timer = loop_.timer_once(kPatienceUs, [&] {
-            late = true;
-            loop_.stop();
-        });
-        loop_.run();
-        loop_.cancel(timer);
-        loop_.remove_hook(hook);
-        EXPECT_FALSE(late) << "did not come about";
-    }
 };
 
 // Both in one batch, so that nothing happens in between: the master is the same before and after, and its epoch is not.
 TEST_F(GroupBench, AHigherEpochOfTheSameMasterIsToldAsARole) {
     loop_.defer([this] { heartbeat(2, 3); });
-    run_until([this] { return !roles_.empty() && roles_.back().epoch() == 3; });
+    test::run_until(loop_, [this] { return !roles_.empty() && roles_.back().epoch() == 3; });
     roles_.clear();
     loop_.defer([this] {
         heartbeat(2, 4);
         heartbeat(2, 5);
     });
-    run_until([this] { return !roles_.empty() && roles_.back().epoch() == 5; });
+    test::run_until(loop_, [this] { return !roles_.empty() && roles_.back().epoch() == 5; });
     EXPECT_EQ(roles_.size(), 1u);
     EXPECT_FALSE(roles_.back().master());
 }

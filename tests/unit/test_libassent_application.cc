@@ -90,6 +90,13 @@ class LibassentApplication : public ::testing::Test {
         other.attached(pb::DONE, next);
         return other;
     }
+    static void ask_to_save(Peer& peer, uint64_t id) {
+        peer.say([id](auto& m) {
+            m.mutable_snapshot_save()->set_id(id);
+            m.mutable_snapshot_save()->set_chunk_bytes(10);
+            m.mutable_snapshot_save()->set_window_bytes(20);
+        });
+    }
     void wait_for(const std::string& line, size_t times = 1) {
         EXPECT_TRUE(until(handle, [&] { return app.count(line) >= times; })) << line;
     }
@@ -325,16 +332,9 @@ TEST_F(LibassentApplication, Queries) {
 
 TEST_F(LibassentApplication, ASnapshotIsSavedInsideItsWindow) {
     Peer peer = attach();
-    const auto ask = [&](uint64_t id) {
-        peer.say([id](auto& m) {
-            m.mutable_snapshot_save()->set_id(id);
-            m.mutable_snapshot_save()->set_chunk_bytes(10);
-            m.mutable_snapshot_save()->set_window_bytes(20);
-        });
-    };
-    ask(1);
+    ask_to_save(peer, 1);
     wait_for("save");
-    ask(2);
+    ask_to_save(peer, 2);
     EXPECT_EQ(peer.said(handle).snapshot_end().code(), pb::BUSY);
     const std::string state = "0123456789abcdefghijABCDE";
     ASSERT_EQ(::write(app.fd, state.data(), state.size()), ssize_t(state.size()));
@@ -354,11 +354,11 @@ TEST_F(LibassentApplication, ASnapshotIsSavedInsideItsWindow) {
     EXPECT_EQ(end.snapshot_end().code(), pb::DONE);
     EXPECT_EQ(end.snapshot_end().index(), 33u);
     EXPECT_EQ(end.snapshot_end().bytes(), 25u);
-    ask(3);
+    ask_to_save(peer, 3);
     wait_for("save", 2);
     EXPECT_EQ(assent_snapshot_saved(handle, app.snapshots[1], 0, "disk full"), CS_OK);
     EXPECT_EQ(peer.said(handle).snapshot_end().reason(), "disk full");
-    ask(4);
+    ask_to_save(peer, 4);
     wait_for("save", 3);
     Peer other = again(peer, 1);
     wait_for("attached ", 2);
@@ -368,20 +368,13 @@ TEST_F(LibassentApplication, ASnapshotIsSavedInsideItsWindow) {
 // As when the application was busy for longer than whoever asked would wait. More than the window would wait for ever.
 TEST_F(LibassentApplication, ASnapshotGivenUpBeforeItBeganIsNotSaved) {
     Peer peer = attach();
-    const auto ask = [&](uint64_t id) {
-        peer.say([id](auto& m) {
-            m.mutable_snapshot_save()->set_id(id);
-            m.mutable_snapshot_save()->set_chunk_bytes(10);
-            m.mutable_snapshot_save()->set_window_bytes(20);
-        });
-    };
     const auto give_up = [&](uint64_t id) { peer.say([id](auto& m) { m.mutable_snapshot_abort()->set_id(id); }); };
     wait_for("attached ");
-    ask(1);
+    ask_to_save(peer, 1);
     give_up(1);
-    ask(2);
+    ask_to_save(peer, 2);
     give_up(2);
-    ask(3);
+    ask_to_save(peer, 3);
     wait_for("save");
     EXPECT_EQ(app.count("save"), 1u);
     EXPECT_EQ(assent_snapshot_saved(handle, app.snapshots.at(0), 1, nullptr), CS_OK);
