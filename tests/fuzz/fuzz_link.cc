@@ -1,5 +1,6 @@
 // Another node that sends anything over the side channel, on a connection that it dialled or as the answer on one that
 // this node dialled. Frames of messages and forwarded requests go on to their decoders, as in the daemon.
+#include <cerrno>
 #include <sys/socket.h>
 
 #include "core/message.h"
@@ -60,7 +61,11 @@ class Node {
     void dial(const std::string& bytes) {
         Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
         const net::Address to = *net::Address::parse("127.0.0.1", links_->port());
-        ASSENT_ASSERT(::connect(fd.get(), to.data(), to.size()) == 0);
+        int result = -1;
+        do {  // the fuzzer's alarm interrupts
+            result = ::connect(fd.get(), to.data(), to.size());
+        } while (result != 0 && errno == EINTR);
+        ASSENT_ASSERT(result == 0);
         (void)!::send(fd.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
         run_batches(4);
         // A reset, for ports that wait for the end of TIME_WAIT would run out.
