@@ -1,6 +1,7 @@
 """What the nemesis does to a cluster. A fault has a begin and an end; what it needs for itself stands in `claims`, so that
 no two that run at once contradict each other. All that is random comes from the schedule's generator."""
 
+import os
 import random
 import signal
 import time
@@ -9,6 +10,7 @@ from typing import Callable
 
 from . import shim as disk
 from . import small_disk
+from .wait import wait_for
 
 EVERYTHING = "everything"
 
@@ -59,6 +61,21 @@ class Site:
     def roll_back(self, node, rng):
         dropped = self.shims[node].roll_back(rng)
         self.log(f"node {node}: {dropped} writes that were not synced are gone")
+
+
+    def anew_if_damaged(self, node):
+        """What a disk lied about may be a whole segment, and the state names it: the daemon refuses such a ledger. Then what
+        its message says is done: the folder is moved away, and the node joins as a new one."""
+        host = self.cluster[node]
+        wait_for(lambda: not host.daemon.alive or host.status() is not None, 60, f"node {node}'s daemon to work or to refuse")
+        if host.daemon.alive:
+            return
+        last = "".join(host.daemon.log_tail(1))
+        assert host.daemon.exit_code > 0 and " is damaged at offset " in last, f"{host.daemon.name} has ended: {last}"
+        self.log(f"node {node} refuses its ledger: {last.strip()[:120]}; it joins as a new node")
+        away = os.path.join(self.cluster.folder, f"damaged{node}-{time.monotonic():.0f}")
+        os.rename(os.path.join(host.state_folder, "kv"), away)
+        host.daemon.start()
 
 
 # Processes ------------------------------------------------------------------------------------------------------------
@@ -264,6 +281,7 @@ def lying_sync(rng, size):
         moment = time.monotonic()
         site.load.wait_confirmed(moment, others, deadline=60)
         site.start(node, "assentd")
+        site.anew_if_damaged(node)
         site.caught_up(node)
 
     return Fault(0, rng.uniform(1, 6), f"node {node}: syncs lie, then the unsynced tail is dropped",
