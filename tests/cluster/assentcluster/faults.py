@@ -3,6 +3,7 @@ no two that run at once contradict each other. All that is random comes from the
 
 import os
 import random
+import shutil
 import signal
 import time
 from dataclasses import dataclass, field
@@ -62,20 +63,24 @@ class Site:
         dropped = self.shims[node].roll_back(rng)
         self.log(f"node {node}: {dropped} writes that were not synced are gone")
 
+    def ledger(self, node):
+        """Its folder as the host sees it: a small disk is mounted there, not here."""
+        return self.cluster[node].namespaces.path(f"{disk.STATE}/kv")
 
-    def anew_if_damaged(self, node):
-        """What a disk lied about may be a whole segment, and the state names it: the daemon refuses such a ledger. Then what
-        its message says is done: the folder is moved away, and the node joins as a new one."""
-        host = self.cluster[node]
-        wait_for(lambda: not host.daemon.alive or host.status() is not None, 60, f"node {node}'s daemon to work or to refuse")
-        if host.daemon.alive:
-            return
-        last = "".join(host.daemon.log_tail(1))
-        assert host.daemon.exit_code > 0 and " is damaged at offset " in last, f"{host.daemon.name} has ended: {last}"
-        self.log(f"node {node} refuses its ledger: {last.strip()[:120]}; it joins as a new node")
-        away = os.path.join(self.cluster.folder, f"damaged{node}-{time.monotonic():.0f}")
-        os.rename(os.path.join(host.state_folder, "kv"), away)
-        host.daemon.start()
+    def start_or_put_back(self, node, kept):
+        """Starts assentd. What the disk lied about may be a whole segment, and the state names it: then the daemon must refuse,
+        and the ledger is put back as it was. (A new one would be an observer's, and the next fault cost the majority.)"""
+        daemon = self.cluster[node].daemon
+        self.start(node, "assentd")
+        wait_for(lambda: not daemon.alive or self.cluster[node].status(), 60, f"node {node}'s daemon to work or to refuse")
+        if not daemon.alive:
+            last = "".join(daemon.log_tail(1))
+            assert daemon.exit_code > 0 and " is damaged at offset " in last, f"{daemon.name} has ended: {last}"
+            self.log(f"node {node} refuses its ledger, as it must: {last.strip()[:100]}; it is put back")
+            shutil.rmtree(self.ledger(node))
+            shutil.copytree(kept, self.ledger(node))
+            daemon.start()
+        shutil.rmtree(kept)
 
 
 # Processes ------------------------------------------------------------------------------------------------------------
@@ -276,12 +281,13 @@ def lying_sync(rng, size):
 
     def end(site):
         site.kill(node, "assentd")
+        kept = os.path.join(site.cluster.folder, f"kept{node}")
+        shutil.copytree(site.ledger(node), kept)
         site.roll_back(node, own)
         site.shims[node].sync(disk.HONEST)
         moment = time.monotonic()
         site.load.wait_confirmed(moment, others, deadline=60)
-        site.start(node, "assentd")
-        site.anew_if_damaged(node)
+        site.start_or_put_back(node, kept)
         site.caught_up(node)
 
     return Fault(0, rng.uniform(1, 6), f"node {node}: syncs lie, then the unsynced tail is dropped",
