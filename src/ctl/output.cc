@@ -86,10 +86,18 @@ Printed not_understood(const Options& options) {
     return print_failure(Exit::error, "the daemon's answer is not understood; is it of another version?", options);
 }
 
-// The daemon's JSON, or null if it is no object.
+// The daemon's JSON, or null if it is no object, or one so deep that writing it out again would use up the stack.
 Json parse(const std::string& json) {
-    Json parsed = Json::parse(json, nullptr, false);
-    return parsed.is_object() ? parsed : Json();
+    constexpr int kMaxDepth = 64;
+    bool too_deep = false;
+    Json parsed = Json::parse(
+        json,
+        [&too_deep](int depth, Json::parse_event_t, Json&) {
+            too_deep = too_deep || depth > kMaxDepth;
+            return !too_deep;
+        },
+        false);
+    return parsed.is_object() && !too_deep ? parsed : Json();
 }
 
 }  // namespace

@@ -29,3 +29,9 @@ tests_regress_test_regress_lib_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS)
 tests_regress_test_regress_lib_SOURCES = tests/regress/snapshot_overlong.cc tests/regress/snapshot_save_aborted.cc \
 	tests/unit/libassent_support.h
 tests_regress_test_regress_lib_LDADD = $(libassent_test_libs)
+
+# That of assentctl.
+check_PROGRAMS += tests/regress/test_regress_ctl
+tests_regress_test_regress_ctl_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUF_CFLAGS)
+tests_regress_test_regress_ctl_SOURCES = tests/regress/deep_json.cc
+tests_regress_test_regress_ctl_LDADD = $(tests_unit_test_ctl_LDADD)

@@ -16,4 +16,5 @@ threaded_tests = tests/unit/test_log tests/unit/test_loop tests/unit/test_ledger
 	tests/unit/test_libassent_application tests/unit/test_libassent_client
 
 # With AddressSanitizer: all but those whose compiling takes longest (RocksDB, CLI11, nlohmann-json).
-sanitized_tests = $(filter-out tests/unit/test_bench tests/unit/test_ctl tests/unit/test_group tests/unit/test_kv,$(check_PROGRAMS))
+sanitized_tests = $(filter-out tests/unit/test_bench tests/unit/test_ctl tests/regress/test_regress_ctl tests/unit/test_group \
+	tests/unit/test_kv,$(check_PROGRAMS))
